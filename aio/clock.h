@@ -1,0 +1,52 @@
+/*
+ * Clocks as objects. Nothing above platform/ reads the host's time except through one of these,
+ * so that tests drive time by hand and a stopped machine stops its clock.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct aio_clock;
+
+/* What a clock is made of. A hand-driven clock for tests is another such table. */
+struct aio_clock_ops {
+    /* Current time in ns. Any thread, lock-free. */
+    int64_t (*now_ns)(const struct aio_clock *clock);
+
+    /* The host_monotonic_ns() at which the clock will show `time_ns`, as far as known now;
+     * INT64_MAX if never (a stopped clock). A waiter that woke then looks at now_ns again. */
+    int64_t (*host_deadline_ns)(const struct aio_clock *clock, int64_t time_ns);
+};
+
+struct aio_clock {
+    const struct aio_clock_ops *ops;
+    void *opaque;
+    /* Of the virtual clock: its time minus host_monotonic_ns() while running, its time while not.
+     * `version` is odd during a change (seqlock). */
+    _Atomic int64_t offset_ns;
+    atomic_uint version;
+    atomic_bool running;
+};
+
+/* The host's monotonic clock. One for the process. */
+struct aio_clock *aio_clock_host(void);
+
+/* The host's wall clock (ns since 1970); it may jump. One for the process. */
+struct aio_clock *aio_clock_wall(void);
+
+/* Makes a virtual clock that shows 0 and stands still. */
+void aio_clock_init_virtual(struct aio_clock *clock);
+
+/* Lets a virtual clock run from where it stands. One thread at a time. */
+void aio_clock_start(struct aio_clock *clock);
+
+/* Stops a virtual clock where it is. One thread at a time. */
+void aio_clock_stop(struct aio_clock *clock);
+
+/* Sets what a stopped virtual clock shows (snapshots). */
+void aio_clock_set(struct aio_clock *clock, int64_t now_ns);
+
+/* Current time of the clock in ns. Any thread, lock-free. */
+int64_t aio_clock_now_ns(const struct aio_clock *clock);

@@ -1,0 +1,101 @@
+/*
+ * What stands behind a serial port: stdio, a file, a socket, nothing; or a mux that shares one of
+ * them between several front ends and the monitor.
+ *
+ * A chardev belongs to a context; all calls happen on its home thread with the machine lock held.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "aio/context.h"
+
+struct chardev;
+
+enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK };
+
+/* The device in front. Any function may be NULL. */
+struct chardev_client {
+    /* How many bytes `receive` would take now; the chardev stops reading its source at 0. */
+    size_t (*can_receive)(void *opaque);
+    /* Takes bytes, at most what can_receive said. */
+    void (*receive)(void *opaque, const uint8_t *data, size_t size);
+    /* The peer came, went, or sent a break. */
+    void (*event)(void *opaque, enum chardev_event event);
+};
+
+/* What a kind of chardev implements. */
+struct chardev_class {
+    const char *name;
+    /* Writes up to `size` bytes, returns how many were taken; never blocks for long. */
+    size_t (*write)(struct chardev *chardev, const uint8_t *data, size_t size);
+    /* The client can take bytes again. Optional. */
+    void (*accept_input)(struct chardev *chardev);
+    /* Closes and frees what is behind. */
+    void (*close)(struct chardev *chardev);
+};
+
+/* The common part, first member of each kind. */
+struct chardev {
+    const struct chardev_class *class;
+    char *id;
+    struct aio_context *ctx;
+    const struct chardev_client *client;
+    void *client_opaque;
+};
+
+/* Discards output, gives no input. */
+struct chardev *chardev_new_null(struct aio_context *ctx, const char *id);
+
+/* Standard input and output; one per process. `raw`: see terminal_open. */
+struct chardev *chardev_new_stdio(struct aio_context *ctx, const char *id, GError **error);
+
+/* Output appended to a file. */
+struct chardev *chardev_new_file(struct aio_context *ctx, const char *id, const char *path,
+                                 GError **error);
+
+/* A TCP socket: `server` listens (and with `wait` blocks until somebody came). */
+struct chardev *chardev_new_tcp(struct aio_context *ctx, const char *id, const char *host,
+                                uint16_t port, bool server, bool wait, GError **error);
+
+/* A unix socket. */
+struct chardev *chardev_new_unix(struct aio_context *ctx, const char *id, const char *path,
+                                 bool server, bool wait, GError **error);
+
+/* A byte buffer driven by a test or a window: what is written collects, input is injected. */
+struct chardev *chardev_new_memory(struct aio_context *ctx, const char *id);
+
+/* Takes what has been written to a memory chardev; free with g_byte_array_unref. */
+GByteArray *chardev_memory_take(struct chardev *chardev);
+
+/* Gives bytes to the client of a memory chardev, as much as it can take; returns how many. */
+size_t chardev_memory_inject(struct chardev *chardev, const void *data, size_t size);
+
+/* Commands of the escape character of a mux (Ctrl-a x, c, b, h). */
+struct chardev_mux_events {
+    void (*quit)(void *opaque); /* Ctrl-a x */
+    void *opaque;
+};
+
+/* Shares `backend` (owned from now on) between front ends: the first is shown first, Ctrl-a c goes
+ * to the next. */
+struct chardev *chardev_new_mux(struct chardev *backend, const struct chardev_mux_events *events);
+
+/* Adds one more front end to a mux: a chardev of its own, freed with the mux. */
+struct chardev *chardev_mux_add(struct chardev *mux, const char *id);
+
+/* Connects the device in front (NULL disconnects) and starts input. */
+void chardev_connect(struct chardev *chardev, const struct chardev_client *client, void *opaque);
+
+/* Writes; returns how many bytes were taken. What is not taken is the caller's to retry or drop. */
+size_t chardev_write(struct chardev *chardev, const uint8_t *data, size_t size);
+
+/* The client has room again. */
+void chardev_accept_input(struct chardev *chardev);
+
+/* Closes and frees; accepts NULL. */
+void chardev_free(struct chardev *chardev);

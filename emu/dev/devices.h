@@ -1,0 +1,58 @@
+/* Every device a board may place, and how each is made. One file and one entry a device. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "emu/chardev/chardev.h"
+#include "emu/dev/device.h"
+
+/* Goldfish real-time clock: wall time and one alarm. */
+extern const struct device_class goldfish_rtc_class;
+
+/* 16550A UART. */
+extern const struct device_class uart16550_class;
+
+/* SiFive test device: poweroff, reboot, exit codes. */
+extern const struct device_class syscon_class;
+
+/* ACLINT in the CLINT layout: MSIP, mtimecmp, mtime. */
+extern const struct device_class clint_class;
+
+/* Platform-level interrupt controller 1.0.0. */
+extern const struct device_class plic_class;
+
+/* Firmware configuration: selector, data, DMA. */
+extern const struct device_class fw_cfg_class;
+
+/* Connects a UART to what stands behind it; NULL disconnects. */
+void uart16550_connect(struct device *uart, struct chardev *chardev);
+
+/* How the guest asked for the end: exit status, and whether it wants to start again. */
+typedef void syscon_exit_fn(void *opaque, bool reboot, int status);
+
+/* Who is told about a poweroff or reboot request. */
+void syscon_connect(struct device *syscon, syscon_exit_fn *fn, void *opaque);
+
+/* Wires hart `index` of the CLINT: MSIP and MTIP lines. Before the machine runs. */
+void clint_connect(struct device *clint, unsigned hart, struct irq_line msip,
+                   struct irq_line mtip);
+
+/* How many ticks per second mtime counts; before the machine runs. */
+void clint_set_timebase(struct device *clint, uint64_t timebase_hz);
+
+/* Wires context `context` (2 * hart: M external, 2 * hart + 1: S external). Before it runs. */
+void plic_connect(struct device *plic, unsigned context, struct irq_line line);
+
+/* The line that drives interrupt source `source` (1..127). */
+struct irq_line plic_source(struct device *plic, unsigned source);
+
+/* Adds a named file; copies the data. Before the machine runs. */
+bool fw_cfg_add_file(struct device *fw_cfg, const char *name, const void *data, uint32_t size,
+                     GError **error);
+
+/* Sets a 16-bit-selector item that is no file (signature and id are there by themselves). */
+bool fw_cfg_add_item(struct device *fw_cfg, uint16_t key, const void *data, uint32_t size,
+                     GError **error);

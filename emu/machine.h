@@ -1,0 +1,117 @@
+/*
+ * One whole machine: built from a configuration, run, paused, reset, powered off.
+ *
+ * The caller's thread is the machine thread: it holds the machine lock whenever it is in here and
+ * releases it only to wait. Everything is checked before anything starts.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "aio/context.h"
+#include "emu/chardev/chardev.h"
+
+struct machine;
+struct riscv_hart;
+
+#define MACHINE_HARTS_MAX 64
+
+/* A disk image and how to use it (-drive). */
+struct machine_drive {
+    char *id;
+    char *path;
+    char *serial;
+    bool read_only, snapshot, sync_each, ignore_flush;
+};
+
+/* A network (-netdev user). */
+struct machine_net {
+    char *id;
+    char *network, *dhcp_start, *host, *dns, *hostname;
+    char **hostfwd;
+    char **guestfwd;
+    bool restricted, no_ipv6;
+};
+
+enum machine_device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG };
+
+/* A virtio device on a slot (-device), in command-line order. */
+struct machine_device {
+    enum machine_device_kind kind;
+    char *id;
+    char *backend; /* id of the drive, net or chardev; NULL for rng */
+    char *serial;
+    uint8_t mac[6];
+};
+
+/* Everything about a machine that a user can choose. Strings owned; see machine_config_clear. */
+struct machine_config {
+    unsigned harts;
+    uint64_t ram_size;
+    bool sv48, svadu, sstc;
+    char *bios;    /* "default", "none", "builtin" or a path; NULL means default */
+    char *kernel, *initrd, *append, *dtb;
+    char *dump_dtb;      /* write the devicetree here and do not run */
+    char *engine;        /* "interp"; NULL: the best there is */
+    bool no_reboot;      /* a reboot request ends the run */
+    bool start_paused;   /* -S */
+    GPtrArray *drives;   /* of struct machine_drive */
+    GPtrArray *nets;     /* of struct machine_net */
+    GPtrArray *devices;  /* of struct machine_device */
+    /* Chardevs are made by the caller, before machine_new, on machine_context(). */
+    struct chardev *serial;  /* NULL: none */
+    GHashTable *chardevs;    /* id -> struct chardev, for -device virtconsole */
+};
+
+/* Why machine_run returned. */
+enum machine_end { MACHINE_POWEROFF, MACHINE_REBOOT_REFUSED, MACHINE_QUIT, MACHINE_HTIF_EXIT };
+
+/* Sets the defaults: 1 hart, 128 MiB as on the well-known virt machine, everything empty. */
+void machine_config_init(struct machine_config *config);
+
+/* Frees what the configuration owns. */
+void machine_config_clear(struct machine_config *config);
+
+/* Builds everything without running it; NULL and `error` say what is wrong, nothing is left. `ctx`
+ * is the main context; the machine installs its lock on it. */
+struct machine *machine_new(const struct machine_config *config, struct aio_context *ctx,
+                            GError **error);
+
+/* Stops the harts and frees all. */
+void machine_free(struct machine *machine);
+
+/* Runs until the guest or the user ends it; *ret_status is the process exit status asked for. */
+enum machine_end machine_run(struct machine *machine, int *ret_status);
+
+/* Asks machine_run to return. Any thread. */
+void machine_quit(struct machine *machine, int status);
+
+/* Resets as if the guest had asked for a reboot. Any thread. */
+void machine_reset(struct machine *machine);
+
+/* Stops guest time and the harts; returns when they stand. Machine thread. */
+void machine_pause(struct machine *machine);
+
+/* Lets them go on. Machine thread. */
+void machine_resume(struct machine *machine);
+
+/* Whether the guest runs now. */
+bool machine_running(const struct machine *machine);
+
+/* The lock that device registers, chardevs and the main context's callbacks run under. */
+struct host_mutex *machine_lock(struct machine *machine);
+
+/* Number of harts, and one of them. */
+unsigned machine_hart_count(const struct machine *machine);
+
+/* Hart `index`, owned by the machine. */
+struct riscv_hart *machine_hart(struct machine *machine, unsigned index);
+
+/* The address map, for reports. */
+const struct bus *machine_bus(const struct machine *machine);
+
+/* The devicetree blob as the guest gets it; owned by the machine. */
+const void *machine_devicetree(const struct machine *machine, uint32_t *ret_size);

@@ -1,0 +1,74 @@
+/*
+ * What stands behind network devices. Packets are Ethernet frames without FCS. All calls on the
+ * context's home thread, with the machine lock held.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "aio/context.h"
+
+struct net_backend;
+
+/* The card in front. */
+struct net_client {
+    /* Takes a frame; false when it has no room now (the backend keeps it or drops it). */
+    bool (*receive)(void *opaque, const uint8_t *frame, size_t size);
+};
+
+struct net_class {
+    const char *name;
+    /* Sends a frame from the guest; never blocks. */
+    void (*send)(struct net_backend *net, const uint8_t *frame, size_t size);
+    /* The card has room again: frames that were kept may be delivered. */
+    void (*accept_input)(struct net_backend *net);
+    /* Closes and frees. */
+    void (*close)(struct net_backend *net);
+};
+
+/* The common part, first member of each kind. */
+struct net_backend {
+    const struct net_class *class;
+    char *id;
+    struct aio_context *ctx;
+    const struct net_client *client;
+    void *client_opaque;
+};
+
+/* Options of the user-mode network; NULL strings and zeroes mean the default. */
+struct net_user_options {
+    const char *id;
+    const char *network;          /* "10.0.2.0/24" */
+    const char *dhcp_start;       /* "10.0.2.15" */
+    const char *host;             /* "10.0.2.2" */
+    const char *dns;              /* "10.0.2.3" */
+    const char *hostname;
+    const char *const *hostfwd;   /* NULL-terminated "tcp:127.0.0.1:2222-:22" */
+    const char *const *guestfwd;  /* NULL-terminated */
+    bool restricted;
+    bool no_ipv6;
+};
+
+/* A user-mode network (libslirp): DHCP, DNS, TCP, UDP. NULL and `error` name the bad option, or
+ * the port that is in use. */
+struct net_backend *net_user_new(struct aio_context *ctx, const struct net_user_options *options,
+                                 GError **error);
+
+/* Two backends that send to each other: tests. */
+void net_pair_new(struct aio_context *ctx, struct net_backend **ret_a, struct net_backend **ret_b);
+
+/* Connects the card; NULL disconnects. */
+void net_connect(struct net_backend *net, const struct net_client *client, void *opaque);
+
+/* Sends a frame from the guest. */
+void net_send(struct net_backend *net, const uint8_t *frame, size_t size);
+
+/* The card has room again. */
+void net_accept_input(struct net_backend *net);
+
+/* Closes and frees; accepts NULL. */
+void net_free(struct net_backend *net);

@@ -1,0 +1,72 @@
+/*
+ * Split virtqueues (VIRTIO 1.2, section 2.7) with indirect descriptors and event index.
+ *
+ * Every index, address and length comes from the guest and is checked; each descriptor is read
+ * once. Used on the device's loop only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emu/mem/bus.h"
+
+struct virtio_device;
+
+#define VIRTQUEUE_SIZE_MAX    1024
+#define VIRTQUEUE_SEGMENTS_MAX 256 /* in one request, indirect ones included */
+
+/* One stretch of guest memory of a request, checked to be RAM. */
+struct virtq_segment {
+    uint8_t *host;
+    gpa_t gpa;
+    uint32_t size;
+};
+
+/* A request taken from a queue: first what the device reads, then what it writes. */
+struct virtq_request {
+    uint16_t head;
+    uint16_t read_count;
+    uint16_t write_count;
+    uint32_t read_size;
+    uint32_t write_size;
+    struct virtq_segment segment[VIRTQUEUE_SEGMENTS_MAX]; /* read ones first */
+};
+
+/* State of one queue as the driver set it up. */
+struct virtqueue {
+    struct virtio_device *dev;
+    uint16_t index;
+    uint16_t size;
+    bool ready;
+    gpa_t desc, avail, used;
+    uint16_t avail_next; /* next entry of the avail ring to look at */
+    uint16_t used_next;  /* next entry of the used ring to fill */
+    uint16_t signalled;  /* used_next at the last interrupt */
+    bool signalled_valid;
+    uint32_t in_flight;
+};
+
+/* Takes the next request; false when there is none or the device is (now) broken. */
+bool virtqueue_pop(struct virtqueue *queue, struct virtq_request *request);
+
+/* Whether a request waits. */
+bool virtqueue_has_request(struct virtqueue *queue);
+
+/* Gives a request back with `written` bytes written; then call virtio_notify_queue. */
+void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
+
+/* Puts back the request popped last, untouched (the device has no room for it). */
+void virtqueue_unpop(struct virtqueue *queue);
+
+/* Whether the driver wants notifications; off while the device polls. */
+void virtqueue_set_notification(struct virtqueue *queue, bool enabled);
+
+/* Copies from the readable part, starting at `offset`; returns the bytes copied. */
+size_t virtq_request_read(const struct virtq_request *request, size_t offset, void *data,
+                          size_t size);
+
+/* Copies into the writable part, starting at `offset`; returns the bytes copied. */
+size_t virtq_request_write(const struct virtq_request *request, size_t offset, const void *data,
+                           size_t size);

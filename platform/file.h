@@ -1,0 +1,65 @@
+/*
+ * Files of the host by UTF-8 path, with positioned reads and writes.
+ *
+ * Transfers never move a file position and may be made from any thread at once. They return a
+ * negative `enum file_error` on failure, so that devices can report it without a GError.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+struct host_file;
+
+enum host_file_mode {
+    HOST_FILE_READ = 1,
+    HOST_FILE_WRITE = 2,
+    HOST_FILE_CREATE = 4,    /* create if missing */
+    HOST_FILE_EXCLUSIVE = 8, /* with CREATE: fail if it exists */
+    HOST_FILE_TRUNCATE = 16,
+};
+
+enum file_error {
+    FILE_ERROR_IO = -1,       /* anything not below */
+    FILE_ERROR_NO_SPACE = -2, /* disk full, quota, file too large */
+    FILE_ERROR_READ_ONLY = -3,
+};
+
+enum host_file_type { HOST_FILE_REGULAR, HOST_FILE_DIRECTORY, HOST_FILE_BLOCK, HOST_FILE_OTHER };
+
+/* Opens `path`; refuses directories by name. NULL and `error` say what and where. */
+struct host_file *host_file_open(const char *path, unsigned mode, GError **error);
+
+/* Closes; accepts NULL. Does not imply a flush. */
+void host_file_close(struct host_file *file);
+
+/* Length in bytes, also of a block device. */
+bool host_file_size(struct host_file *file, uint64_t *ret_size, GError **error);
+
+/* What kind of thing `path` names; false and `error` if nothing is there. */
+bool host_file_type(const char *path, enum host_file_type *ret_type, GError **error);
+
+/* Reads up to `size` bytes at `offset`: the count (short only at the end of the file) or an error. */
+int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t offset);
+
+/* Writes all `size` bytes at `offset`: `size` or an error (then an unknown part was written). */
+int64_t host_file_write(struct host_file *file, const void *data, size_t size, uint64_t offset);
+
+/* Returns 0 once all writes that returned before are on stable storage, or an error. */
+int host_file_flush(struct host_file *file);
+
+/* Sets the length; growing reads as zeros. 0 or an error. */
+int host_file_truncate(struct host_file *file, uint64_t size);
+
+/* Locks the whole file against other processes until close: shared for readers, else exclusive. */
+bool host_file_lock(struct host_file *file, bool exclusive, GError **error);
+
+/* Reads a whole file of at most `size_max` bytes into g_malloc'd memory. */
+bool host_file_load(const char *path, size_t size_max, uint8_t **ret_data, size_t *ret_size,
+                    GError **error);
+
+/* Writes a whole file: to a temporary beside it first, then renamed over it. */
+bool host_file_save(const char *path, const void *data, size_t size, GError **error);

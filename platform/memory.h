@@ -1,0 +1,29 @@
+/* Guest-sized memory of the host: a shared object that is committed page by page when touched. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+struct host_memory {
+    uint8_t *base; /* readable and writable, zero-filled, page-aligned */
+    size_t size;
+    intptr_t object; /* memfd or section: what a second mapping is made from */
+};
+
+/* The size of the host's pages, in bytes. */
+size_t host_page_size(void);
+
+/* Physical memory of the host in bytes, 0 if it does not tell. */
+uint64_t host_memory_total(void);
+
+/* Creates a shared memory object of `size` bytes (rounded up to pages) and maps it once. */
+bool host_memory_create(struct host_memory *memory, const char *name, size_t size, GError **error);
+
+/* Unmaps and closes; accepts a zeroed struct. */
+void host_memory_destroy(struct host_memory *memory);
+
+/* Gives the pages wholly inside [offset, offset+size) back to the host; they read as zero again. */
+void host_memory_discard(struct host_memory *memory, size_t offset, size_t size);

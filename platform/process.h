@@ -1,0 +1,38 @@
+/* This process and its children. All strings are UTF-8 on every host. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "platform/handle.h"
+
+struct host_process;
+
+/* Asked-for end of the process: Ctrl-C, SIGTERM, SIGHUP, a console close. Called on any thread. */
+typedef void host_quit_fn(void *opaque);
+
+/* The program's arguments as UTF-8, NULL-terminated; free with g_strfreev. `argv` is main's. */
+char **host_arguments(int argc, char **argv);
+
+/* Folder of the running executable; free with g_free. */
+char *host_program_folder(void);
+
+/* Name, version and processor of the host for reports; free with g_free. */
+char *host_description(void);
+
+/* Calls `fn` when the user or the system asks the process to end. NULL restores the default. */
+void host_on_quit(host_quit_fn *fn, void *opaque);
+
+/* Starts `argv` (looked up in PATH) with standard streams inherited; NULL and `error` on failure. */
+struct host_process *host_process_start(const char *const *argv, GError **error);
+
+/* Waitable: signalled once the process has ended. */
+struct host_handle host_process_handle(struct host_process *process);
+
+/* Waits for the end, returns the exit status (128 + signal on posix) and frees it. */
+int host_process_wait(struct host_process *process);
+
+/* CPU time (user and system) this process has used, in ns. */
+int64_t host_process_cpu_ns(void);
