@@ -1,0 +1,162 @@
+"""Drives an emulator through its serial console, as a user at a terminal would.
+
+Plain Python for every host: a thread reads the console, the caller waits for what must appear.
+"""
+import hashlib
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SKIP = 77
+
+
+class Failure(Exception):
+    """What the machine did not do, in words for the reader of a test's output."""
+
+
+class Unavailable(Exception):
+    """This machine cannot have the guest."""
+
+
+def guest_script(name, *arguments):
+    """Runs one of the scripts beside this file and returns the line it prints."""
+    if os.name == "nt":
+        raise Unavailable("the guests come from Debian's package tools, which are not here")
+    done = subprocess.run([str(HERE / name), *arguments], stdout=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode == SKIP:
+        raise Unavailable(f"scripts/guests/{name} cannot provide {' '.join(arguments) or 'it'}")
+    if done.returncode:
+        raise Failure(f"scripts/guests/{name} {' '.join(arguments)} failed")
+    return done.stdout.decode().strip()
+
+
+def free_port():
+    """A TCP port of the loopback interface that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def checksum(data):
+    """The checksum that the guest prints for the same bytes."""
+    return hashlib.md5(data).hexdigest()
+
+
+class Server:
+    """Sends the same bytes to everybody who connects to a port of the loopback interface."""
+
+    def __init__(self, data):
+        self.data = data
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            with client:
+                try:
+                    client.sendall(self.data)
+                    client.shutdown(socket.SHUT_WR)
+                    client.recv(1)
+                except OSError:
+                    pass
+
+    def close(self):
+        """Serves no more."""
+        self.socket.close()
+
+
+class Machine:
+    """A running emulator and everything that its console has printed so far."""
+
+    def __init__(self, command, echo=False):
+        self.command = [str(word) for word in command]
+        self.echo = echo
+        self.seen = bytearray()
+        self.position = 0
+        self.ended = False
+        self.news = threading.Condition()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def _read(self):
+        while True:
+            data = os.read(self.process.stdout.fileno(), 65536)
+            with self.news:
+                self.seen += data
+                self.ended = not data
+                self.news.notify_all()
+            if not data:
+                return
+            if self.echo:
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+
+    def expect(self, pattern, limit):
+        """Waits until the console shows a pattern, goes on behind it and returns the match."""
+        compiled = re.compile(pattern.encode())
+        deadline = time.monotonic() + limit
+        with self.news:
+            while True:
+                match = compiled.search(self.seen, self.position)
+                if match:
+                    self.position = match.end()
+                    return match
+                left = deadline - time.monotonic()
+                if self.ended:
+                    raise Failure(f"the emulator ended before the console showed {pattern!r}")
+                if left <= 0:
+                    raise Failure(f"the console did not show {pattern!r} within {limit:g} s")
+                self.news.wait(left)
+
+    def send(self, text):
+        """Types a text."""
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+        except OSError as error:
+            raise Failure(f"the emulator does not read its keyboard: {error}") from error
+
+    def wait(self, limit):
+        """Waits for the emulator's end and returns its exit status."""
+        try:
+            status = self.process.wait(limit)
+        except subprocess.TimeoutExpired as error:
+            raise Failure(f"the emulator did not end within {limit:g} s") from error
+        self.reader.join(10)
+        return status
+
+    def end(self, limit=30):
+        """Waits for an end with exit status 0."""
+        status = self.wait(limit)
+        if status != 0:
+            raise Failure(f"the emulator ended with exit status {status}, not 0")
+
+    def tail(self, lines=25):
+        """The console's last lines, each marked, without the carriage returns."""
+        text = self.seen.decode(errors="replace").replace("\r", "")
+        return "\n".join("  | " + line for line in text.split("\n")[-lines:])
