@@ -42,7 +42,8 @@ bool host_file_size(struct host_file *file, uint64_t *ret_size, GError **error);
 /* What kind of thing `path` names; false and `error` if nothing is there. */
 bool host_file_type(const char *path, enum host_file_type *ret_type, GError **error);
 
-/* Reads up to `size` bytes at `offset`: the count (short only at the end of the file) or an error. */
+/* Reads up to `size` bytes at `offset`: the count (short only at the end of the file) or an
+ * error. */
 int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t offset);
 
 /* Writes all `size` bytes at `offset`: `size` or an error (then an unknown part was written). */

@@ -25,7 +25,8 @@ char *host_description(void);
 /* Calls `fn` when the user or the system asks the process to end. NULL restores the default. */
 void host_on_quit(host_quit_fn *fn, void *opaque);
 
-/* Starts `argv` (looked up in PATH) with standard streams inherited; NULL and `error` on failure. */
+/* Starts `argv` (looked up in PATH) with standard streams inherited; NULL and `error` on
+ * failure. */
 struct host_process *host_process_start(const char *const *argv, GError **error);
 
 /* Waitable: signalled once the process has ended. */

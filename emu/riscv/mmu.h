@@ -1,4 +1,4 @@
-/* Address translation: Sv39, Sv48, bare; PMP; Svade and Svadu. Manual volume II, 3.7 and 12.3-12.6. */
+/* Address translation: Sv39, Sv48, bare; PMP; Svade, Svadu. Manual volume II, 3.7, 12.3-12.6. */
 #pragma once
 
 #include <stdbool.h>
