@@ -2,7 +2,8 @@
  * What stands behind a serial port: stdio, a file, a socket, nothing; or a mux that shares one of
  * them between several front ends and the monitor.
  *
- * A chardev belongs to a context; all calls happen on its home thread with the machine lock held.
+ * A chardev belongs to a context, where its callbacks run. Calls come with the machine lock held,
+ * from any thread (a hart that writes a UART register is one).
  */
 #pragma once
 
@@ -16,7 +17,13 @@
 
 struct chardev;
 
-enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK };
+enum chardev_event {
+    CHARDEV_OPENED,
+    CHARDEV_CLOSED,
+    CHARDEV_BREAK,
+    CHARDEV_FOCUS_IN,  /* of a mux: input goes here from now on */
+    CHARDEV_FOCUS_OUT, /* of a mux: and no longer */
+};
 
 /* The device in front. Any function may be NULL. */
 struct chardev_client {
@@ -26,6 +33,8 @@ struct chardev_client {
     void (*receive)(void *opaque, const uint8_t *data, size_t size);
     /* The peer came, went, or sent a break. */
     void (*event)(void *opaque, enum chardev_event event);
+    /* Output is taken again, after chardev_write took less than it was given. On the loop. */
+    void (*writable)(void *opaque);
 };
 
 /* What a kind of chardev implements. */
@@ -46,15 +55,16 @@ struct chardev {
     struct aio_context *ctx;
     const struct chardev_client *client;
     void *client_opaque;
+    bool open; /* somebody is at the other end */
 };
 
 /* Discards output, gives no input. */
 struct chardev *chardev_new_null(struct aio_context *ctx, const char *id);
 
-/* Standard input and output; one per process. `raw`: see terminal_open. */
+/* Standard input and output, raw if that is a terminal; one per process. */
 struct chardev *chardev_new_stdio(struct aio_context *ctx, const char *id, GError **error);
 
-/* Output appended to a file. */
+/* Output appended to a file, which is created if missing. */
 struct chardev *chardev_new_file(struct aio_context *ctx, const char *id, const char *path,
                                  GError **error);
 
@@ -65,6 +75,9 @@ struct chardev *chardev_new_tcp(struct aio_context *ctx, const char *id, const c
 /* A unix socket. */
 struct chardev *chardev_new_unix(struct aio_context *ctx, const char *id, const char *path,
                                  bool server, bool wait, GError **error);
+
+/* The port that a TCP server listens on (it may have been given as 0). */
+uint16_t chardev_socket_port(const struct chardev *chardev);
 
 /* A byte buffer driven by a test or a window: what is written collects, input is injected. */
 struct chardev *chardev_new_memory(struct aio_context *ctx, const char *id);
@@ -81,17 +94,18 @@ struct chardev_mux_events {
     void *opaque;
 };
 
-/* Shares `backend` (owned from now on) between front ends: the first is shown first, Ctrl-a c goes
- * to the next. */
+/* Shares `backend` (owned from now on) between front ends. The mux is itself the first of them;
+ * input goes to the first that is connected, and Ctrl-a c moves it to the next. */
 struct chardev *chardev_new_mux(struct chardev *backend, const struct chardev_mux_events *events);
 
-/* Adds one more front end to a mux: a chardev of its own, freed with the mux. */
+/* Adds one more front end to a mux: a chardev of its own, freed with the mux if not before. */
 struct chardev *chardev_mux_add(struct chardev *mux, const char *id);
 
 /* Connects the device in front (NULL disconnects) and starts input. */
 void chardev_connect(struct chardev *chardev, const struct chardev_client *client, void *opaque);
 
-/* Writes; returns how many bytes were taken. What is not taken is the caller's to retry or drop. */
+/* Writes; returns how many bytes were taken, all of them when nobody is at the other end. What is
+ * not taken is the caller's to offer again once `writable` is called. */
 size_t chardev_write(struct chardev *chardev, const uint8_t *data, size_t size);
 
 /* The client has room again. */
