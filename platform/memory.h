@@ -25,5 +25,5 @@ bool host_memory_create(struct host_memory *memory, const char *name, size_t siz
 /* Unmaps and closes; accepts a zeroed struct. */
 void host_memory_destroy(struct host_memory *memory);
 
-/* Gives the pages wholly inside [offset, offset+size) back to the host; they read as zero again. */
+/* Zeroes the pages wholly inside [offset, offset+size) and gives them back where the host can. */
 void host_memory_discard(struct host_memory *memory, size_t offset, size_t size);

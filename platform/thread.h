@@ -28,7 +28,7 @@ void host_mutex_init(struct host_mutex *mutex);
 /* Ends an unlocked mutex. */
 void host_mutex_finish(struct host_mutex *mutex);
 
-/* Waits for the mutex; aborts if this thread already holds it (debug builds). */
+/* Waits for the mutex; aborts if this thread already holds it. */
 void host_mutex_lock(struct host_mutex *mutex);
 
 /* Takes the mutex if it is free; never waits. */

@@ -1,0 +1,11 @@
+/* Turns errno into a GError. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <glib.h>
+
+#include "platform/error.h"
+
+/* Sets `error` to "<formatted>: <what `number` means>"; always returns false. */
+bool host_fail(GError **error, int number, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -1,0 +1,86 @@
+/* Guest-sized memory: any size starts at once, reads as zero, and gives pages back. */
+#include "platform/memory.h"
+
+#include <string.h>
+
+#include "platform/error.h"
+
+static void memory_make(struct host_memory *memory, size_t size)
+{
+    GError *error = NULL;
+    bool made = host_memory_create(memory, "test", size, &error);
+    g_assert_no_error(error);
+    g_assert_true(made);
+    g_assert_cmpuint(memory->size, >=, size);
+    g_assert_cmpuint((uintptr_t)memory->base % host_page_size(), ==, 0);
+}
+
+static void test_round_up(void)
+{
+    struct host_memory memory;
+    memory_make(&memory, 1);
+    g_assert_cmpuint(memory.size, ==, host_page_size());
+    g_assert_cmpint(memory.base[0], ==, 0);
+    memory.base[memory.size - 1] = 1;
+    host_memory_destroy(&memory);
+    g_assert_null(memory.base);
+    host_memory_destroy(&memory);
+}
+
+static void test_sparse_8_gib(void)
+{
+    struct host_memory memory;
+    size_t size = (size_t)8 << 30;
+    memory_make(&memory, size);
+    for (size_t at = 0; at < size; at += (size_t)256 << 20) {
+        g_assert_cmpint(memory.base[at], ==, 0);
+        memory.base[at] = 0x5a;
+    }
+    memory.base[size - 1] = 0xa5;
+    for (size_t at = 0; at < size; at += (size_t)256 << 20) {
+        g_assert_cmpint(memory.base[at], ==, 0x5a);
+    }
+    host_memory_destroy(&memory);
+}
+
+static void test_discard(void)
+{
+    struct host_memory memory;
+    size_t page = host_page_size();
+    memory_make(&memory, 8 * page);
+    memset(memory.base, 0xff, 8 * page);
+    host_memory_discard(&memory, page - 1, 3 * page); /* whole pages inside: 1, 2 */
+    for (size_t at = 0; at < 8 * page; at++) {
+        bool inside = at >= page && at < 3 * page;
+        g_assert_cmpint(memory.base[at], ==, inside ? 0 : 0xff);
+    }
+    host_memory_discard(&memory, page + 1, page - 2);
+    host_memory_discard(&memory, 8 * page, 0);
+    g_assert_cmpint(memory.base[8 * page - 1], ==, 0xff);
+    host_memory_destroy(&memory);
+}
+
+static void test_impossible(void)
+{
+    struct host_memory memory = { 0 };
+    GError *error = NULL;
+    g_assert_false(host_memory_create(&memory, "test", SIZE_MAX - 5, &error));
+    g_assert_error(error, host_error_quark(), HOST_ERROR_TOO_LARGE);
+    g_clear_error(&error);
+    g_assert_false(host_memory_create(&memory, "test", (size_t)1 << 62, &error));
+    g_assert_nonnull(error);
+    g_assert_nonnull(strstr(error->message, "MiB"));
+    g_clear_error(&error);
+    g_assert_null(memory.base);
+    g_assert_cmpuint(host_memory_total(), >, (uint64_t)64 << 20);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/memory/round-up", test_round_up);
+    g_test_add_func("/memory/sparse-8-gib", test_sparse_8_gib);
+    g_test_add_func("/memory/discard", test_discard);
+    g_test_add_func("/memory/impossible", test_impossible);
+    return g_test_run();
+}
