@@ -29,6 +29,10 @@ struct bus_ops {
 /* Called for a store that hits a doorbell, on the hart's thread, without any lock. */
 typedef void bus_doorbell_fn(void *opaque);
 
+/* Called after a device has changed guest memory by itself, on the device's thread: for whoever
+ * keeps something derived from memory (translated code, dirty pages). Must be quick. */
+typedef void bus_written_fn(void *opaque, gpa_t address, uint64_t size);
+
 /* One stretch of memory that guests may use directly. Never moves, never unmapped while the bus
  * lives. */
 struct bus_memory {
@@ -39,13 +43,14 @@ struct bus_memory {
     bool writable; /* false: loads and fetches only, stores are bus errors (ROM) */
 };
 
-/* Makes an empty map. `lock` is the machine lock. */
+/* Makes an empty map. `lock` is the machine lock, never NULL. */
 struct bus *bus_new(struct host_mutex *lock);
 
 /* Frees the map, not what it maps. */
 void bus_free(struct bus *bus);
 
-/* Adds RAM or ROM; false and `error` if it overlaps something. Base and size are page multiples. */
+/* Adds RAM or ROM; false and `error` if it overlaps something. Base and size are page multiples;
+ * `name` must outlive the bus, here and below. */
 bool bus_add_memory(struct bus *bus, const char *name, gpa_t base, uint64_t size, uint8_t *host,
                     bool writable, GError **error);
 
@@ -53,7 +58,8 @@ bool bus_add_memory(struct bus *bus, const char *name, gpa_t base, uint64_t size
 bool bus_add_window(struct bus *bus, const char *name, gpa_t base, uint64_t size,
                     const struct bus_ops *ops, void *opaque, GError **error);
 
-/* A 4-byte store of `value` to `address` (inside a window) calls `fn` instead of the device. */
+/* A 4-byte store of `value` to `address` (inside a window) calls `fn` instead of the device. A few
+ * per window: they are searched in turn. */
 bool bus_add_doorbell(struct bus *bus, gpa_t address, uint32_t value, bus_doorbell_fn *fn,
                       void *opaque, GError **error);
 
@@ -73,3 +79,9 @@ void bus_foreach(const struct bus *bus,
                  void (*fn)(void *opaque, const char *name, gpa_t base, uint64_t size,
                             const char *kind),
                  void *opaque);
+
+/* Sets the one listener for memory that devices change; NULL removes it. Before the harts run. */
+void bus_on_written(struct bus *bus, bus_written_fn *fn, void *opaque);
+
+/* Tells the listener. dma_write and dma_written do so for everybody. Any thread. */
+void bus_tell_written(const struct bus *bus, gpa_t address, uint64_t size);

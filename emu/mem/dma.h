@@ -23,8 +23,8 @@ uint8_t *dma_map(const struct bus *bus, gpa_t address, size_t size, bool write);
 /* Tells the memory system that a device has changed these bytes through dma_map. */
 void dma_written(const struct bus *bus, gpa_t address, size_t size);
 
-/* Aligned little-endian 16-bit load with acquire order (ring indices). */
+/* 16-bit load with acquire order (ring indices); false if not RAM or ROM, or not aligned. */
 bool dma_load16(const struct bus *bus, gpa_t address, uint16_t *ret_value);
 
-/* Aligned little-endian 16-bit store with release order. */
+/* 16-bit store with release order; false if not RAM or not aligned. */
 bool dma_store16(const struct bus *bus, gpa_t address, uint16_t value);
