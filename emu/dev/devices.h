@@ -33,6 +33,9 @@ void uart16550_connect(struct device *uart, struct chardev *chardev);
 /* How the guest asked for the end: exit status, and whether it wants to start again. */
 typedef void syscon_exit_fn(void *opaque, bool reboot, int status);
 
+/* Whether all that the guest has sent is with the chardev. */
+bool uart16550_flushed(struct device *uart);
+
 /* Who is told about a poweroff or reboot request. */
 void syscon_connect(struct device *syscon, syscon_exit_fn *fn, void *opaque);
 
@@ -42,6 +45,9 @@ void clint_connect(struct device *clint, unsigned hart, struct irq_line msip,
 
 /* How many ticks per second mtime counts; before the machine runs. */
 void clint_set_timebase(struct device *clint, uint64_t timebase_hz);
+
+/* What a guest added to mtime by writing it, in ticks; lives as long as the CLINT. Any thread. */
+const _Atomic uint64_t *clint_mtime_delta(struct device *clint);
 
 /* Wires context `context` (2 * hart: M external, 2 * hart + 1: S external). Before it runs. */
 void plic_connect(struct device *plic, unsigned context, struct irq_line line);
