@@ -75,3 +75,21 @@ debian_mirror() {
     [ -n "$uri" ] || die "this is not Debian: set TINAMOU_DEBIAN_MIRROR=URL of a Debian mirror"
     echo "${uri%/}"
 }
+
+# configure FOLDER OPTION...: a Meson build folder with exactly these options.
+configure() {
+    local folder=$1 stamp=$1/tinamou-options
+    shift
+    if [ -e "$folder/build.ninja" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$*" ]; then
+        return 0
+    fi
+    rm -rf "$folder"
+    meson setup "$folder" "$top" "$@" && printf '%s\n' "$*" >"$stamp"
+}
+
+# build FOLDER OPTION...: configures and compiles, with a progress line; false when that fails.
+build() {
+    mkdir -p "${1%/*}"
+    step "$1.log" "configuring ${1#"$top"/}" configure "$@" &&
+        step "$1.log" "compiling ${1#"$top"/}" meson compile -C "$1"
+}

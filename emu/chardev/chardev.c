@@ -1,7 +1,9 @@
 /* The part that all kinds of chardev have in common. */
-#include "emu/chardev/backend.h"
+#include "emu/chardev/chardev.h"
 
 #include <assert.h>
+
+#include "emu/chardev/backend.h"
 
 void *chardev_alloc(const struct chardev_class *class, struct aio_context *ctx, const char *id,
                     size_t size)

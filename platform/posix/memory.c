@@ -38,7 +38,8 @@ bool host_memory_create(struct host_memory *memory, const char *name, size_t siz
     size_t page = host_page_size();
     assert(size > 0);
     if (size > (size_t)INT64_MAX - page) {
-        return host_error_set(error, HOST_ERROR_TOO_LARGE, "%zu bytes of memory are too many", size);
+        return host_error_set(error, HOST_ERROR_TOO_LARGE, "%zu bytes of memory are too many",
+                              size);
     }
     int object = family_memory_open(name);
     if (object < 0) {

@@ -31,7 +31,8 @@ bool host_memory_create(struct host_memory *memory, const char *name, size_t siz
     size_t page = host_page_size();
     assert(name && size > 0);
     if (size > (size_t)INT64_MAX - page) {
-        return host_error_set(error, HOST_ERROR_TOO_LARGE, "%zu bytes of memory are too many", size);
+        return host_error_set(error, HOST_ERROR_TOO_LARGE, "%zu bytes of memory are too many",
+                              size);
     }
     size = (size + page - 1) / page * page;
     HANDLE section = CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE | SEC_COMMIT,
