@@ -17,6 +17,9 @@
 
 struct hart;
 
+/* Harts that one hart_call_all can reach. */
+#define HART_TARGETS_MAX 64
+
 /* Bits of hart.requests. An engine returns from run() within one block once any is set. */
 enum hart_request {
     HART_REQUEST_PAUSE = 1, /* park until resumed */
@@ -65,14 +68,17 @@ struct hart {
     struct host_cond wake;   /* the hart sleeps on it */
     struct host_cond parked_changed;
     bool parked;             /* paused, or not started */
+    bool ended;              /* the thread serves no calls any more */
     struct hart_call *calls; /* queued by hart_call, FIFO */
+    atomic_bool sleeping;    /* a kick must signal `wake`; set under the lock, read by anybody */
 };
 
-/* Prepares a paused hart. */
+/* Prepares a paused hart and attaches its engine; false and `error` if the engine cannot. */
 bool hart_init(struct hart *hart, const struct hart_class *class, const struct engine *engine,
                unsigned index, GError **error);
 
-/* Ends a hart whose thread has been joined. */
+/* Detaches the engine and ends a hart whose thread has been joined, or was never started. All
+ * harts of a machine are quit before the first is finished. */
 void hart_finish(struct hart *hart);
 
 /* Starts the thread, parked. */
@@ -90,14 +96,17 @@ void hart_wait_parked(struct hart *hart);
 /* Lets a parked hart go on. Any thread. */
 void hart_resume(struct hart *hart);
 
-/* Makes the thread end, and joins it. Never on the hart's own thread, nor with the machine lock. */
+/* Makes the thread end, and joins it; does nothing if it never started or was joined already. Never
+ * on the hart's own thread, nor with the machine lock held. Queued calls are still served. */
 void hart_quit(struct hart *hart);
 
-/* Queues `fn` to run on the hart's thread at its next safepoint, parked or not. Any thread. */
+/* Queues `fn` to run on the hart's thread at its next safepoint, parked or not; calls run in the
+ * order they were queued. Not run at all if the thread ends first. Any thread; allocates. */
 void hart_call(struct hart *hart, hart_call_fn *fn, void *opaque);
 
-/* Runs `fn` on each of `targets` at a safepoint and returns when all have done so. `self` is the
- * calling hart (its own calls are served meanwhile, so two may do this to each other). */
+/* Runs `fn` on each of `targets` at a safepoint and returns when all have done so (or have ended).
+ * `self` is the calling hart, on its own thread: its own calls are served meanwhile, so two may do
+ * this to each other. `self` may be a target too. All are started; the machine lock is not held. */
 void hart_call_all(struct hart *self, struct hart *const *targets, unsigned count,
                    hart_call_fn *fn, void *opaque);
 

@@ -16,42 +16,51 @@ typedef uint64_t gva_t;
 
 #define TLB_PAGE_BITS 12
 #define TLB_PAGE_SIZE (1u << TLB_PAGE_BITS)
-#define TLB_BITS      9
+#define TLB_PAGE_MASK (~(uint64_t)(TLB_PAGE_SIZE - 1))
+#define TLB_BITS      10
 #define TLB_ENTRIES   (1u << TLB_BITS)
-#define TLB_INVALID   UINT64_MAX /* no page has this tag: its low bits are not zero */
 
 enum tlb_access { TLB_READ, TLB_WRITE, TLB_ACCESS_COUNT };
 
-/* A hit: tag == (address & ~(PAGE_SIZE - size)); the byte lives at address + addend. */
+/* A hit: address - tag <= TLB_PAGE_SIZE - size, unsigned: the same page, and all bytes in it. The
+ * byte lives at address + addend. */
 struct tlb_entry {
-    uint64_t tag;    /* gva of the page, or TLB_INVALID */
+    uint64_t tag;    /* gva of the page; of an empty entry, a page that belongs to another entry */
     uint64_t addend; /* host address minus guest virtual address */
 };
 
-/* The pages one privilege context may touch. */
+/* The pages one privilege context may touch. `used` has a bit for every entry that is not empty,
+ * so that a flush costs what was filled since the last one. */
 struct tlb_bank {
     struct tlb_entry entry[TLB_ACCESS_COUNT][TLB_ENTRIES];
+    uint64_t used[TLB_ACCESS_COUNT][TLB_ENTRIES / 64];
 };
+
+/* Makes a bank empty whatever it holds; zeroed memory is not an empty bank. */
+void tlb_bank_init(struct tlb_bank *bank);
 
 /* Forgets everything in a bank. */
 void tlb_bank_flush(struct tlb_bank *bank);
 
-/* Forgets one page in a bank. */
-void tlb_bank_flush_page(struct tlb_bank *bank, gva_t page);
+/* Forgets the page of `address` in a bank. */
+void tlb_bank_flush_page(struct tlb_bank *bank, gva_t address);
 
 /* Remembers that accesses of one kind to the page of `address` go to `host_page`. */
 void tlb_bank_fill(struct tlb_bank *bank, enum tlb_access access, gva_t address,
                    uint8_t *host_page);
 
+/* Which entry of a table the page of `address` uses. */
+static inline unsigned tlb_index(gva_t address)
+{
+    return (unsigned)(address >> TLB_PAGE_BITS) & (TLB_ENTRIES - 1);
+}
+
 /* The host address of [address, address+size), or NULL on a miss or when it leaves the page. */
 static inline uint8_t *tlb_probe(const struct tlb_bank *bank, enum tlb_access access,
                                  gva_t address, unsigned size)
 {
-    const struct tlb_entry *entry =
-        &bank->entry[access][(address >> TLB_PAGE_BITS) & (TLB_ENTRIES - 1)];
-    /* The last byte's page number, so that a straddling access misses. */
-    if (entry->tag != ((address + size - 1) & ~(uint64_t)(TLB_PAGE_SIZE - 1)) ||
-        entry->tag != (address & ~(uint64_t)(TLB_PAGE_SIZE - 1))) {
+    const struct tlb_entry *entry = &bank->entry[access][tlb_index(address)];
+    if (address - entry->tag > TLB_PAGE_SIZE - size) {
         return NULL;
     }
     return (uint8_t *)(uintptr_t)(address + entry->addend);
