@@ -39,6 +39,9 @@ struct aio_context *aio_context_ref(struct aio_context *ctx);
  * are a bug: they are named on stderr, then abort. */
 void aio_context_unref(struct aio_context *ctx);
 
+/* Makes the calling thread the context's home; done by the first aio_poll if nobody did. */
+void aio_context_set_home(struct aio_context *ctx);
+
 /* The lock that aio_poll holds while it runs callbacks and releases while it waits. NULL: none.
  * Whoever calls aio_poll holds it. */
 void aio_context_set_lock(struct aio_context *ctx, struct host_mutex *lock);
@@ -50,8 +53,9 @@ bool aio_poll(struct aio_context *ctx, bool blocking);
 /* Makes a blocking aio_poll return, now or the next one. Any thread. */
 void aio_notify(struct aio_context *ctx);
 
-/* Polls until `done` says so; `what` names the predicate in reports. The only way to wait
- * synchronously. Home thread. */
+/* Polls while `waiting` says so; `what` names the predicate in reports. The only way to wait
+ * synchronously; whoever makes the predicate false on another thread calls aio_notify. Home
+ * thread. */
 void aio_wait_while(struct aio_context *ctx, aio_predicate_fn *waiting, void *opaque,
                     const char *what);
 
@@ -74,9 +78,14 @@ void aio_bh_schedule_oneshot(struct aio_context *ctx, const char *name, aio_bh_f
 /* Calls `io_read` while the handle is readable, hung up or failed (for a waitable: signalled) and
  * `io_write` while it is writable. Both NULL removes. Level-triggered, one owner per handle. False
  * and `error` when the waiter cannot take it (then nothing changed). Any thread. */
-bool aio_set_fd_handler(struct aio_context *ctx, struct host_handle handle,
-                        aio_handler_fn *io_read, aio_handler_fn *io_write, void *opaque,
-                        GError **error);
+#define aio_set_fd_handler(ctx, handle, io_read, io_write, opaque, error)                          \
+    aio_set_fd_handler_named(ctx, #io_read " " #io_write, handle, io_read, io_write, opaque, error)
+
+/* The same with a name for reports, which must outlive the handler. Its callbacks may be called
+ * when nothing came (somebody else read first): transfers must not block. */
+bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct host_handle handle,
+                              aio_handler_fn *io_read, aio_handler_fn *io_write, void *opaque,
+                              GError **error);
 
 /* The context's name. */
 const char *aio_context_name(const struct aio_context *ctx);

@@ -15,6 +15,7 @@ typedef void event_notifier_fn(struct event_notifier *notifier);
 /* Embed it and find the owner with container arithmetic. */
 struct event_notifier {
     struct host_event event;
+    event_notifier_fn *fn; /* of the handler; the context's */
 };
 
 /* Makes a notifier, set or not; false and `error` when the host has no more descriptors. */
@@ -31,5 +32,10 @@ bool event_notifier_test_and_clear(struct event_notifier *notifier);
 
 /* Calls `fn` from aio_poll while the notifier is set; NULL removes. False and `error` when the
  * waiter is full (then nothing changed). */
-bool aio_set_event_notifier(struct aio_context *ctx, struct event_notifier *notifier,
-                            event_notifier_fn *fn, GError **error);
+#define aio_set_event_notifier(ctx, notifier, fn, error)                                           \
+    aio_set_event_notifier_named(ctx, #fn, notifier, fn, error)
+
+/* The same with a name for reports, which must outlive the handler. */
+bool aio_set_event_notifier_named(struct aio_context *ctx, const char *name,
+                                  struct event_notifier *notifier, event_notifier_fn *fn,
+                                  GError **error);

@@ -7,19 +7,22 @@
 #include "aio/clock.h"
 
 struct aio_context;
+struct aio_timer_list;
 
 typedef void aio_timer_fn(void *opaque);
 
 /* Embed it. Fields belong to the context. */
 struct aio_timer {
+    struct aio_timer_list *list;
     struct aio_context *ctx;
     struct aio_clock *clock;
     aio_timer_fn *fn;
     void *opaque;
     const char *name;
-    int64_t expire_ns;  /* -1 when not armed */
-    uint64_t sequence;  /* order among equal deadlines */
-    uint32_t heap_slot; /* place in the context's heap for this clock */
+    _Atomic int64_t expire_ns; /* -1 when not armed */
+    uint32_t heap_slot;        /* place in the context's heap for this clock, or one of timer.c's */
+    struct aio_timer *due_next;
+    struct aio_timer *due_prev;
 };
 
 /* Prepares a timer that is not armed. `name` must live as long as the timer. */

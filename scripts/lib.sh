@@ -6,8 +6,6 @@ top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 # shellcheck disable=SC2034
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/tinamou
 
-export TINAMOU_BEGAN=${TINAMOU_BEGAN:-$(date +%s)}
-
 say() {
     printf '%s\n' "$*" >&2
 }
@@ -17,10 +15,9 @@ die() {
     exit 1
 }
 
-# Time since the first script of those that called each other began, as minutes:seconds.
+# Seconds since the script began, for people.
 elapsed() {
-    local seconds=$(($(date +%s) - TINAMOU_BEGAN))
-    printf '%d:%02d' $((seconds / 60)) $((seconds % 60))
+    printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
 }
 
 # step LOG WHAT COMMAND...: a line when it begins and one when it ended; what it printed goes to

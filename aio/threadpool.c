@@ -1,0 +1,206 @@
+/*
+ * The thread pool: one queue, workers started as needed, completions by a bottom half.
+ *
+ * The bottom half schedules itself again before each completion, so that a completion which polls
+ * gets the ones behind it.
+ */
+#include "aio/threadpool.h"
+
+#include <assert.h>
+
+#include "platform/thread.h"
+
+struct pool_job {
+    struct pool_job *next;
+    thread_pool_fn *fn;
+    thread_pool_done_fn *done;
+    void *opaque;
+    int64_t result;
+};
+
+struct job_list {
+    struct pool_job *first;
+    struct pool_job **last;
+    unsigned count;
+};
+
+struct thread_pool {
+    struct aio_context *ctx;
+    struct aio_bh *bh;
+    unsigned threads_max;
+    unsigned pending; /* home thread */
+
+    struct host_mutex lock; /* guards what follows */
+    struct host_cond work;
+    struct job_list queued;
+    struct job_list finished;
+    unsigned idle;
+    bool stopping;
+    unsigned thread_count;
+    struct host_thread **threads;
+};
+
+static void list_init(struct job_list *list)
+{
+    list->first = NULL;
+    list->last = &list->first;
+    list->count = 0;
+}
+
+static void list_push(struct job_list *list, struct pool_job *job)
+{
+    job->next = NULL;
+    *list->last = job;
+    list->last = &job->next;
+    list->count++;
+}
+
+static struct pool_job *list_pop(struct job_list *list)
+{
+    struct pool_job *job = list->first;
+
+    if (job) {
+        list->count--;
+        list->first = job->next;
+        if (!list->first) {
+            list->last = &list->first;
+        }
+    }
+    return job;
+}
+
+/* The next job, waiting for one; NULL when the pool stops. Lock held. */
+static struct pool_job *worker_next(struct thread_pool *pool)
+{
+    struct pool_job *job;
+
+    while (!(job = list_pop(&pool->queued)) && !pool->stopping) {
+        pool->idle++;
+        host_cond_wait(&pool->work, &pool->lock);
+        pool->idle--;
+    }
+    return job;
+}
+
+static void worker_run(void *opaque)
+{
+    struct thread_pool *pool = opaque;
+    struct pool_job *job;
+
+    host_mutex_lock(&pool->lock);
+    while ((job = worker_next(pool))) {
+        host_mutex_unlock(&pool->lock);
+        job->result = job->fn(job->opaque);
+        host_mutex_lock(&pool->lock);
+        list_push(&pool->finished, job);
+        aio_bh_schedule(pool->bh);
+    }
+    host_mutex_unlock(&pool->lock);
+}
+
+/* Adds a worker; lock held. */
+static bool pool_grow(struct thread_pool *pool, GError **error)
+{
+    struct host_thread *thread = host_thread_new("aio-worker", worker_run, pool, error);
+
+    if (thread) {
+        pool->threads[pool->thread_count++] = thread;
+    }
+    return thread != NULL;
+}
+
+static void pool_complete(void *opaque)
+{
+    struct thread_pool *pool = opaque;
+    struct pool_job *job;
+
+    for (;;) {
+        host_mutex_lock(&pool->lock);
+        job = list_pop(&pool->finished);
+        if (pool->finished.first) {
+            aio_bh_schedule(pool->bh);
+        }
+        host_mutex_unlock(&pool->lock);
+        if (!job) {
+            return;
+        }
+        pool->pending--;
+        job->done(job->opaque, job->result);
+        g_free(job);
+    }
+}
+
+struct thread_pool *thread_pool_new(struct aio_context *ctx, unsigned threads_max, GError **error)
+{
+    struct thread_pool *pool = g_new0(struct thread_pool, 1);
+    bool started;
+
+    assert(threads_max > 0);
+    pool->ctx = aio_context_ref(ctx);
+    pool->threads_max = threads_max;
+    pool->threads = g_new0(struct host_thread *, threads_max);
+    list_init(&pool->queued);
+    list_init(&pool->finished);
+    host_mutex_init(&pool->lock);
+    host_cond_init(&pool->work);
+    pool->bh = aio_bh_new(ctx, "thread-pool", pool_complete, pool);
+    host_mutex_lock(&pool->lock);
+    started = pool_grow(pool, error);
+    host_mutex_unlock(&pool->lock);
+    if (!started) {
+        thread_pool_free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+static bool pool_busy(void *opaque)
+{
+    struct thread_pool *pool = opaque;
+
+    return pool->pending > 0;
+}
+
+void thread_pool_free(struct thread_pool *pool)
+{
+    if (!pool) {
+        return;
+    }
+    aio_wait_while(pool->ctx, pool_busy, pool, "thread pool has work");
+    host_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    host_cond_broadcast(&pool->work);
+    host_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->thread_count; i++) {
+        host_thread_join(pool->threads[i]);
+    }
+    aio_bh_delete(pool->bh);
+    aio_context_unref(pool->ctx);
+    host_cond_finish(&pool->work);
+    host_mutex_finish(&pool->lock);
+    g_free(pool->threads);
+    g_free(pool);
+}
+
+void thread_pool_submit(struct thread_pool *pool, thread_pool_fn *fn, thread_pool_done_fn *done,
+                        void *opaque)
+{
+    struct pool_job *job = g_new0(struct pool_job, 1);
+
+    job->fn = fn;
+    job->done = done;
+    job->opaque = opaque;
+    pool->pending++;
+    host_mutex_lock(&pool->lock);
+    list_push(&pool->queued, job);
+    if (pool->queued.count > pool->idle && pool->thread_count < pool->threads_max) {
+        pool_grow(pool, NULL); /* without one more, those that run take it */
+    }
+    host_cond_signal(&pool->work);
+    host_mutex_unlock(&pool->lock);
+}
+
+unsigned thread_pool_pending(const struct thread_pool *pool)
+{
+    return pool->pending;
+}

@@ -1,0 +1,340 @@
+/*
+ * Timers: for each clock of a context a 4-ary heap ordered by deadline, then by when it was armed.
+ *
+ * A pass looks at the clock once, moves what is due into a list and runs that list. A nested pass
+ * goes on with the list of the outer one; what is armed meanwhile belongs to the next pass.
+ */
+#include "aio/timer.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "aio/loop.h"
+
+#define SLOT_IDLE UINT32_MAX
+#define SLOT_DUE  (UINT32_MAX - 1)
+#define HEAP_WAYS 4u
+
+static bool entry_before(const struct aio_timer_entry *a, const struct aio_timer_entry *b)
+{
+    return a->expire_ns != b->expire_ns ? a->expire_ns < b->expire_ns : a->sequence < b->sequence;
+}
+
+static void heap_place(struct aio_timer_list *list, uint32_t slot, struct aio_timer_entry entry)
+{
+    list->heap[slot] = entry;
+    entry.timer->heap_slot = slot;
+}
+
+/* Puts `entry` at `slot` or above it. */
+static void heap_up(struct aio_timer_list *list, uint32_t slot, struct aio_timer_entry entry)
+{
+    while (slot > 0) {
+        uint32_t parent = (slot - 1) / HEAP_WAYS;
+
+        if (!entry_before(&entry, &list->heap[parent])) {
+            break;
+        }
+        heap_place(list, slot, list->heap[parent]);
+        slot = parent;
+    }
+    heap_place(list, slot, entry);
+}
+
+static uint32_t heap_least_child(const struct aio_timer_list *list, uint32_t slot)
+{
+    uint32_t first = slot * HEAP_WAYS + 1;
+    uint32_t end = first + HEAP_WAYS < list->count ? first + HEAP_WAYS : list->count;
+    uint32_t least = first;
+
+    for (uint32_t child = first + 1; child < end; child++) {
+        if (entry_before(&list->heap[child], &list->heap[least])) {
+            least = child;
+        }
+    }
+    return least;
+}
+
+/* Puts `entry` at `slot` or below it. */
+static void heap_down(struct aio_timer_list *list, uint32_t slot, struct aio_timer_entry entry)
+{
+    while (slot * HEAP_WAYS + 1 < list->count) {
+        uint32_t least = heap_least_child(list, slot);
+
+        if (!entry_before(&list->heap[least], &entry)) {
+            break;
+        }
+        heap_place(list, slot, list->heap[least]);
+        slot = least;
+    }
+    heap_place(list, slot, entry);
+}
+
+static void heap_add(struct aio_timer_list *list, struct aio_timer_entry entry)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 16;
+        list->heap = g_renew(struct aio_timer_entry, list->heap, list->capacity);
+    }
+    heap_up(list, list->count++, entry);
+}
+
+static void heap_remove(struct aio_timer_list *list, uint32_t slot)
+{
+    struct aio_timer_entry last;
+
+    assert(slot < list->count);
+    list->heap[slot].timer->heap_slot = SLOT_IDLE;
+    last = list->heap[--list->count];
+    if (slot == list->count) {
+        return;
+    }
+    if (slot > 0 && entry_before(&last, &list->heap[(slot - 1) / HEAP_WAYS])) {
+        heap_up(list, slot, last);
+    } else {
+        heap_down(list, slot, last);
+    }
+}
+
+static void due_append(struct aio_timer_list *list, struct aio_timer *timer)
+{
+    timer->heap_slot = SLOT_DUE;
+    timer->due_next = NULL;
+    timer->due_prev = list->due_last;
+    *(list->due_last ? &list->due_last->due_next : &list->due_first) = timer;
+    list->due_last = timer;
+}
+
+static void due_remove(struct aio_timer_list *list, struct aio_timer *timer)
+{
+    *(timer->due_prev ? &timer->due_prev->due_next : &list->due_first) = timer->due_next;
+    *(timer->due_next ? &timer->due_next->due_prev : &list->due_last) = timer->due_prev;
+    timer->heap_slot = SLOT_IDLE;
+}
+
+/* Takes a timer out of wherever it is; true if it was armed. */
+static bool timer_unlink(struct aio_timer *timer)
+{
+    uint32_t slot = timer->heap_slot;
+
+    if (slot == SLOT_IDLE) {
+        return false;
+    }
+    if (slot == SLOT_DUE) {
+        due_remove(timer->list, timer);
+    } else {
+        heap_remove(timer->list, slot);
+    }
+    return true;
+}
+
+static struct aio_timer_list *timer_list_for(struct aio_context *ctx, struct aio_clock *clock)
+{
+    struct aio_timer_list *list = ctx->timer_lists;
+
+    while (list && list->clock != clock) {
+        list = list->next;
+    }
+    return list;
+}
+
+void timer_init(struct aio_timer *timer, struct aio_context *ctx, struct aio_clock *clock,
+                const char *name, aio_timer_fn *fn, void *opaque)
+{
+    bool made = false;
+    struct aio_timer_list *list;
+
+    assert(name && fn);
+    host_mutex_lock(&ctx->timer_lock);
+    list = timer_list_for(ctx, clock);
+    if (!list) {
+        list = g_new0(struct aio_timer_list, 1);
+        list->clock = clock;
+        list->next = ctx->timer_lists;
+        ctx->timer_lists = list;
+        made = true;
+    }
+    host_mutex_unlock(&ctx->timer_lock);
+    if (made) {
+        aio_clock_add_user(clock, ctx);
+    }
+    *timer = (struct aio_timer){ .list = list,
+                                 .ctx = ctx,
+                                 .clock = clock,
+                                 .fn = fn,
+                                 .opaque = opaque,
+                                 .name = name,
+                                 .heap_slot = SLOT_IDLE };
+    atomic_init(&timer->expire_ns, -1);
+}
+
+/* Arms the timer under the lock; true if it became the nearest of its clock. */
+static bool timer_arm(struct aio_timer *timer, int64_t expire_ns)
+{
+    struct aio_timer_entry entry = { expire_ns, timer->ctx->timer_sequence++, timer };
+
+    timer_unlink(timer);
+    atomic_store_explicit(&timer->expire_ns, expire_ns, memory_order_relaxed);
+    heap_add(timer->list, entry);
+    return timer->heap_slot == 0;
+}
+
+/* The home thread computes its deadline before it sleeps; only others must tell it. */
+static void timer_tell(struct aio_context *ctx, bool nearest)
+{
+    if (nearest && !aio_context_is_home(ctx)) {
+        aio_kick(ctx);
+    }
+}
+
+void timer_mod(struct aio_timer *timer, int64_t expire_ns)
+{
+    struct aio_context *ctx = timer->ctx;
+    bool nearest;
+
+    host_mutex_lock(&ctx->timer_lock);
+    nearest = timer_arm(timer, expire_ns < 0 ? 0 : expire_ns);
+    host_mutex_unlock(&ctx->timer_lock);
+    timer_tell(ctx, nearest);
+}
+
+void timer_mod_anticipate(struct aio_timer *timer, int64_t expire_ns)
+{
+    struct aio_context *ctx = timer->ctx;
+    int64_t wanted_ns = expire_ns < 0 ? 0 : expire_ns;
+    bool nearest = false;
+    int64_t armed_ns;
+
+    host_mutex_lock(&ctx->timer_lock);
+    armed_ns = atomic_load_explicit(&timer->expire_ns, memory_order_relaxed);
+    if (armed_ns < 0 || wanted_ns < armed_ns) {
+        nearest = timer_arm(timer, wanted_ns);
+    }
+    host_mutex_unlock(&ctx->timer_lock);
+    timer_tell(ctx, nearest);
+}
+
+void timer_del(struct aio_timer *timer)
+{
+    host_mutex_lock(&timer->ctx->timer_lock);
+    timer_unlink(timer);
+    atomic_store_explicit(&timer->expire_ns, -1, memory_order_relaxed);
+    host_mutex_unlock(&timer->ctx->timer_lock);
+}
+
+bool timer_pending(const struct aio_timer *timer)
+{
+    return timer_expire_ns(timer) >= 0;
+}
+
+int64_t timer_expire_ns(const struct aio_timer *timer)
+{
+    return atomic_load_explicit(&timer->expire_ns, memory_order_relaxed);
+}
+
+/* Host time at which the list needs the loop. Not due yet means at least 1 ns from now, whatever
+ * the clock says about the host's time: a clock that disagrees with itself must not spin us. */
+static int64_t list_deadline(const struct aio_timer_list *list, int64_t host_now_ns)
+{
+    int64_t deadline_ns, expire_ns;
+
+    if (list->due_first) {
+        return 0;
+    }
+    if (list->count == 0) {
+        return INT64_MAX;
+    }
+    expire_ns = list->heap[0].expire_ns;
+    if (expire_ns <= aio_clock_now_ns(list->clock)) {
+        return 0;
+    }
+    deadline_ns = list->clock->ops->host_deadline_ns(list->clock, expire_ns);
+    return deadline_ns > host_now_ns ? deadline_ns : host_now_ns + 1;
+}
+
+int64_t aio_timers_deadline(struct aio_context *ctx)
+{
+    int64_t nearest_ns = INT64_MAX;
+    int64_t host_now_ns = aio_clock_now_ns(ctx->wait_clock);
+
+    host_mutex_lock(&ctx->timer_lock);
+    for (struct aio_timer_list *list = ctx->timer_lists; list; list = list->next) {
+        int64_t deadline_ns = list_deadline(list, host_now_ns);
+
+        nearest_ns = deadline_ns < nearest_ns ? deadline_ns : nearest_ns;
+    }
+    host_mutex_unlock(&ctx->timer_lock);
+    return nearest_ns;
+}
+
+/* Moves what is due at one look at the clock behind what an outer pass has not run yet. */
+static void list_take_due(struct aio_timer_list *list)
+{
+    int64_t now_ns;
+
+    if (list->count == 0) {
+        return;
+    }
+    now_ns = aio_clock_now_ns(list->clock);
+    while (list->count > 0 && list->heap[0].expire_ns <= now_ns) {
+        struct aio_timer *timer = list->heap[0].timer;
+
+        heap_remove(list, 0);
+        due_append(list, timer);
+    }
+}
+
+/* Runs the first due timer; false if there is none. The lock is held but during the callback. */
+static bool list_run_one(struct aio_context *ctx, struct aio_timer_list *list)
+{
+    struct aio_timer *timer = list->due_first;
+    aio_timer_fn *fn;
+    void *opaque;
+
+    if (!timer) {
+        return false;
+    }
+    due_remove(list, timer);
+    atomic_store_explicit(&timer->expire_ns, -1, memory_order_relaxed);
+    fn = timer->fn;
+    opaque = timer->opaque;
+    host_mutex_unlock(&ctx->timer_lock);
+    fn(opaque);
+    host_mutex_lock(&ctx->timer_lock);
+    return true;
+}
+
+bool aio_timers_run(struct aio_context *ctx)
+{
+    bool progress = false;
+
+    host_mutex_lock(&ctx->timer_lock);
+    for (struct aio_timer_list *list = ctx->timer_lists; list; list = list->next) {
+        list_take_due(list);
+        while (list_run_one(ctx, list)) {
+            progress = true;
+        }
+    }
+    host_mutex_unlock(&ctx->timer_lock);
+    return progress;
+}
+
+unsigned aio_timers_finish(struct aio_context *ctx)
+{
+    unsigned left = 0;
+    struct aio_timer_list *list;
+
+    while ((list = ctx->timer_lists)) {
+        for (uint32_t i = 0; i < list->count; i++) {
+            fprintf(stderr, "aio: %s: timer '%s' is still armed\n", ctx->name,
+                    list->heap[i].timer->name);
+            left++;
+        }
+        ctx->timer_lists = list->next;
+        aio_clock_remove_user(list->clock, ctx);
+        g_free(list->heap);
+        g_free(list);
+    }
+    host_mutex_finish(&ctx->timer_lock);
+    return left;
+}
