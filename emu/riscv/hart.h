@@ -24,7 +24,8 @@ enum riscv_priv { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 /* Contexts with a TLB bank of their own: what may be touched differs. */
 enum riscv_bank { BANK_U, BANK_S, BANK_S_SUM, BANK_M, BANK_COUNT };
 
-#define RISCV_PMP_COUNT 16
+#define RISCV_PMP_COUNT        16
+#define RISCV_SUPERPAGE_LEVELS 3 /* 2 MiB, 1 GiB, 512 GiB */
 
 /* Interrupt numbers, bits of mip/mie. */
 enum riscv_irq {
@@ -47,10 +48,17 @@ struct riscv_config {
     uint64_t timebase_hz;            /* 10 MHz on virt */
     bool sv48, svadu, sstc;          /* options a user may turn off; Sv39 always there */
     bool machine_mode;               /* false with the built-in SBI: the guest starts in S */
+    const _Atomic uint64_t *mtime_delta; /* mtime minus what the clock alone gives; NULL: 0 */
     const char *isa;                 /* filled by riscv_isa_string: devicetree riscv,isa */
 };
 
 struct riscv_hart;
+
+/* What one PMP entry matches. */
+struct riscv_pmp_range {
+    gpa_t first, last; /* both inclusive */
+    uint8_t cfg;
+};
 
 /* Takes an environment call from S-mode (built-in SBI): true if served, pc is then advanced. */
 typedef bool riscv_ecall_fn(struct riscv_hart *hart, void *opaque);
@@ -73,21 +81,27 @@ struct riscv_hart {
     uint64_t mstatus, medeleg, mideleg, mie, mtvec, mepc, mcause, mtval, mscratch;
     uint64_t mcounteren, mcountinhibit, menvcfg;
     uint64_t stvec, sepc, scause, stval, sscratch, scounteren, senvcfg, satp;
-    uint64_t stimecmp;
+    _Atomic uint64_t stimecmp; /* the timer's callback reads it; change: riscv_set_stimecmp */
     _Atomic uint64_t mip; /* lines are set from any thread, software bits by the hart */
+    bool seip_software;   /* the bit of mip.SEIP that software writes, OR-ed with the line */
     uint64_t pmpaddr[RISCV_PMP_COUNT];
     uint8_t pmpcfg[RISCV_PMP_COUNT];
     bool pmp_active; /* some entry is not OFF: checks are needed */
+    struct riscv_pmp_range pmp_range[RISCV_PMP_COUNT]; /* those that are not OFF, in order */
+    unsigned pmp_range_count;
+    uint64_t superpages[2][RISCV_SUPERPAGE_LEVELS]; /* which the TLB may hold pieces of (mmu.c) */
 
-    uint64_t instret;        /* retired so far; engines bring it up to date at every exit */
-    uint64_t minstret_offset; /* minstret = instret + offset, while not inhibited */
-    uint64_t mcycle_offset;
+    uint64_t instret;         /* retired before this instruction; engines bring it up to date at
+                               * every exit and before they call riscv_csr */
+    uint64_t minstret_offset; /* minstret = instret + offset; while inhibited, its value */
+    uint64_t mcycle_offset;   /* the same for mcycle: an instruction takes one cycle */
 
     enum riscv_bank bank_data;  /* of loads and stores now (MPRV, SUM, privilege) */
     enum riscv_bank bank_fetch; /* of fetches now */
     struct tlb_bank bank[BANK_COUNT];
 
-    struct aio_timer stimer; /* fires when time reaches stimecmp */
+    struct aio_timer stimer; /* fires when time reaches stimecmp, or before: see hart.c */
+    atomic_bool stimer_due;  /* it has fired: look at time again. Set by the timer's callback */
     riscv_ecall_fn *ecall;   /* NULL: all environment calls trap */
     void *ecall_opaque;
     uint64_t reset_pc, reset_a0, reset_a1, reset_a2;
@@ -106,6 +120,13 @@ void riscv_hart_reset(struct riscv_hart *hart);
 
 /* Drives one interrupt line of the hart. Any thread. */
 void riscv_hart_set_irq(struct riscv_hart *hart, enum riscv_irq irq, bool level);
+
+/* Writes stimecmp: the supervisor timer interrupt is pending from then on, or from the time given.
+ * Also how the built-in SBI sets its timer, with or without Sstc. Hart's thread, or parked. */
+void riscv_set_stimecmp(struct riscv_hart *hart, uint64_t time);
+
+/* Brings mip.STIP up to date if the timer has fired. Hart's thread. */
+void riscv_poll_stimer(struct riscv_hart *hart);
 
 /* The value of the time CSR now. Any thread. */
 uint64_t riscv_time(const struct riscv_config *config);

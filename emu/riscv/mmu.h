@@ -27,6 +27,21 @@ bool mmu_peek(struct riscv_hart *hart, gva_t address, gpa_t *ret_gpa);
 /* sfence.vma and sinval.vma: forgets translations; UINT64_MAX stands for "all". Hart's thread. */
 void mmu_flush(struct riscv_hart *hart, gva_t address, uint64_t asid);
 
+/* satp, mstatus.MXR or the PMP changed: forgets all translations. Hart's thread, or parked. */
+void mmu_flush_all(struct riscv_hart *hart);
+
+/* Which of PMP_R, PMP_W, PMP_X an access to all of [first, last] has. */
+unsigned pmp_rights(const struct riscv_hart *hart, gpa_t first, gpa_t last, enum riscv_priv priv);
+
+/* Writes one byte of pmpcfg as far as it is legal and not locked. Call pmp_update afterwards. */
+void pmp_write_cfg(struct riscv_hart *hart, unsigned index, uint8_t value);
+
+/* Writes a pmpaddr register unless it is locked. Call pmp_update afterwards. */
+void pmp_write_addr(struct riscv_hart *hart, unsigned index, uint64_t value);
+
+/* The PMP registers changed: recomputes the ranges and forgets translations. */
+void pmp_update(struct riscv_hart *hart);
+
 /* PMP check of a physical access. */
 bool pmp_allows(const struct riscv_hart *hart, gpa_t address, unsigned size,
                 enum mmu_access access, enum riscv_priv priv);

@@ -12,8 +12,12 @@ void riscv_raise(struct riscv_hart *hart, enum riscv_cause cause, uint64_t tval)
 /* Takes the highest-priority pending enabled interrupt; false if there is none. */
 bool riscv_take_interrupt(struct riscv_hart *hart);
 
+/* Makes the engine stop soon if an interrupt can be taken now: after a change of mstatus, mie, mip,
+ * mideleg or the privilege. Hart's thread. */
+void riscv_notice_interrupts(struct riscv_hart *hart);
+
 /* Whether WFI must not sleep: an interrupt is pending that mie enables, globally enabled or not. */
-bool riscv_has_wakeup(const struct riscv_hart *hart);
+bool riscv_has_wakeup(struct riscv_hart *hart);
 
 /* The ecall instruction at hart->pc: the built-in SBI, or an exception; pc is moved either way. */
 void riscv_ecall(struct riscv_hart *hart);
