@@ -6,6 +6,8 @@ top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 # shellcheck disable=SC2034
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/tinamou
 
+export TINAMOU_BEGAN=${TINAMOU_BEGAN:-$(date +%s)}
+
 say() {
     printf '%s\n' "$*" >&2
 }
@@ -15,9 +17,10 @@ die() {
     exit 1
 }
 
-# Seconds since the script began, for people.
+# Time since the first script of those that called each other began, as minutes:seconds.
 elapsed() {
-    printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
+    local seconds=$(($(date +%s) - TINAMOU_BEGAN))
+    printf '%d:%02d' $((seconds / 60)) $((seconds % 60))
 }
 
 # step LOG WHAT COMMAND...: a line when it begins and one when it ended; what it printed goes to

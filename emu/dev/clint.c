@@ -22,14 +22,15 @@ struct clint {
     struct device dev;
     uint64_t timebase_hz; /* wiring, not state */
     struct clint_hart hart[CLINT_HARTS_MAX];
-    _Atomic uint64_t mtime_delta; /* mtime minus what the virtual clock alone gives; harts read it */
+    _Atomic uint64_t mtime_delta; /* mtime minus what the virtual clock alone gives */
     uint64_t mtimecmp[CLINT_HARTS_MAX];
     uint32_t msip[CLINT_HARTS_MAX];
 };
 
 static uint64_t clint_ticks(const struct clint *clint, int64_t ns)
 {
-    return (uint64_t)((unsigned __int128)(uint64_t)ns * clint->timebase_hz / NS_PER_SECOND);
+    unsigned __int128 product = (unsigned __int128)(uint64_t)ns * clint->timebase_hz;
+    return (uint64_t)(product / NS_PER_SECOND);
 }
 
 static uint64_t clint_mtime(const struct clint *clint)

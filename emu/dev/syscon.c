@@ -1,4 +1,4 @@
-/* SiFive test finisher as the `virt` machine has it: one register that ends or restarts the machine.
+/* SiFive test finisher as the `virt` machine has it: a register that ends or restarts the machine.
  * Written values: 0x5555 pass, 0x3333 fail (exit status in the high half), 0x7777 reset. Firmware
  * stores 16 bits (OpenSBI), Linux's syscon driver 32. Reads give 0. */
 #include "emu/dev/devices.h"

@@ -3,11 +3,12 @@
  * transmitter is busy only while the peer does not take output; nothing is ever dropped. Received
  * characters wait in the chardev until the FIFO has room. Not modelled: line speed of data (the
  * character timeout follows the divisor), DMA pins, and errors other than break and overrun. */
-#include "emu/dev/devices.h"
 #include "emu/dev/uart16550.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "emu/dev/devices.h"
 
 static bool uart_fifo_mode(const struct uart *uart)
 {
