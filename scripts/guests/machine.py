@@ -2,6 +2,7 @@
 
 Plain Python for every host: a thread reads the console, the caller waits for what must appear.
 """
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -160,3 +161,12 @@ class Machine:
         """The console's last lines, each marked, without the carriage returns."""
         text = self.seen.decode(errors="replace").replace("\r", "")
         return "\n".join("  | " + line for line in text.split("\n")[-lines:])
+
+
+@contextlib.contextmanager
+def reporting(guest):
+    """Adds the console's last lines to what a Failure in the block says."""
+    try:
+        yield
+    except Failure as failure:
+        raise Failure(f"{failure}\nthe console's last lines:\n{guest.tail()}") from None
