@@ -1,4 +1,4 @@
-/* Goal: the physical address map answers every access from the right place, and DMA stays in RAM. */
+/* Goal: the physical address map answers each access from the right place, and DMA stays in RAM. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Goal: a hart's thread hears every pause, kick and call, whatever it is doing, and none is lost. */
+/* Goal: a hart's thread hears every pause, kick and call, whatever it does, and none is lost. */
 #include <stdatomic.h>
 #include <stdlib.h>
 
