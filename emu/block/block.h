@@ -1,8 +1,8 @@
 /*
  * Disks behind block devices: asynchronous requests that complete on the context.
  *
- * A request is owned by its submitter until `done` is called, exactly once, from aio_poll. All
- * calls on the context's home thread.
+ * A request is lent to the driver from block_submit until `done` is called, exactly once, from
+ * aio_poll. All calls on the context's home thread, unless they say otherwise.
  */
 #pragma once
 
@@ -28,7 +28,9 @@ struct block_vec {
     size_t size;
 };
 
-/* Embed it. Memory in `vec` must stay valid until done. */
+enum block_state { BLOCK_IDLE, BLOCK_QUEUED, BLOCK_RUNNING, BLOCK_CANCELLED };
+
+/* Embed it. Memory in `vec`, and `vec` itself, must stay valid until done. */
 struct block_request {
     enum block_op op;
     uint64_t offset; /* bytes */
@@ -37,6 +39,7 @@ struct block_request {
     block_done_fn *done; /* result: 0 or a negative enum file_error */
     /* Private to the driver. */
     struct block *block;
+    enum block_state state; /* guarded by the driver's lock */
 };
 
 struct block_options {
@@ -63,8 +66,19 @@ bool block_read_only(const struct block *block);
 /* Path for reports. */
 const char *block_path(const struct block *block);
 
-/* Starts a request; `done` comes later, also for errors. */
+/* Starts a request; `done` comes later, also for errors. What lies behind the end of the image
+ * reads as zeros up to the next multiple of 512, and a write there makes the image longer; a
+ * request beyond that is an error. Flush: every write that was done before it was submitted is on
+ * stable storage once it is done. */
 void block_submit(struct block *block, struct block_request *request);
+
+/* Takes a request's memory back: a request that has not begun is dropped, one that has is waited
+ * for. After the return nobody touches what `vec` points to; `done` still comes, with an error or
+ * not. For a guest that resets a device. Any thread. */
+void block_cancel(struct block *block, struct block_request *request);
+
+/* Requests submitted and not yet done. */
+unsigned block_in_flight(const struct block *block);
 
 /* Runs the loop until no request is in flight. */
 void block_drain(struct block *block);

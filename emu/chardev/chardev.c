@@ -81,6 +81,12 @@ void chardev_accept_input(struct chardev *chardev)
     }
 }
 
+bool chardev_get_size(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows)
+{
+    return chardev->class->get_size != NULL &&
+           chardev->class->get_size(chardev, ret_columns, ret_rows);
+}
+
 void chardev_free(struct chardev *chardev)
 {
     if (chardev != NULL) {

@@ -44,6 +44,8 @@ struct chardev_class {
     size_t (*write)(struct chardev *chardev, const uint8_t *data, size_t size);
     /* The client can take bytes again. Optional. */
     void (*accept_input)(struct chardev *chardev);
+    /* The size of the terminal behind, in characters; false if there is none. Optional. */
+    bool (*get_size)(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows);
     /* Closes and frees what is behind. */
     void (*close)(struct chardev *chardev);
 };
@@ -107,6 +109,9 @@ void chardev_connect(struct chardev *chardev, const struct chardev_client *clien
 /* Writes; returns how many bytes were taken, all of them when nobody is at the other end. What is
  * not taken is the caller's to offer again once `writable` is called. */
 size_t chardev_write(struct chardev *chardev, const uint8_t *data, size_t size);
+
+/* The size of the terminal behind, in characters; false if what is behind is no terminal. */
+bool chardev_get_size(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows);
 
 /* The client has room again. */
 void chardev_accept_input(struct chardev *chardev);

@@ -91,26 +91,17 @@ static void mux_help(struct mux *mux)
 static void mux_command(struct mux *mux, uint8_t key)
 {
     switch (key) {
-    case MUX_ESCAPE:
-        mux_put(mux->focus, MUX_ESCAPE);
-        break;
+    case MUX_ESCAPE: mux_put(mux->focus, MUX_ESCAPE); break;
     case 'h':
-    case '?':
-        mux_help(mux);
-        break;
+    case '?': mux_help(mux); break;
     case 'x':
         if (mux->events.quit != NULL) {
             mux->events.quit(mux->events.opaque);
         }
         break;
-    case 'b':
-        chardev_client_event(&mux->focus->chardev, CHARDEV_BREAK);
-        break;
-    case 'c':
-        mux_set_focus(mux, mux_next(mux, mux->focus));
-        break;
-    default: /* not a command: swallowed, so that a slip of the finger does no harm */
-        break;
+    case 'b': chardev_client_event(&mux->focus->chardev, CHARDEV_BREAK); break;
+    case 'c': mux_set_focus(mux, mux_next(mux, mux->focus)); break;
+    default: /* not a command: swallowed, so that a slip of the finger does no harm */ break;
     }
 }
 
@@ -175,6 +166,11 @@ static size_t front_write(struct chardev *chardev, const uint8_t *data, size_t s
     return chardev_write(((struct mux_front *)chardev)->mux->backend, data, size);
 }
 
+static bool front_get_size(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows)
+{
+    return chardev_get_size(((struct mux_front *)chardev)->mux->backend, ret_columns, ret_rows);
+}
+
 /* A client that comes takes the focus from a front end that has none. */
 static void front_accept_input(struct chardev *chardev)
 {
@@ -212,6 +208,7 @@ static const struct chardev_class mux_class = {
     .name = "mux",
     .write = front_write,
     .accept_input = front_accept_input,
+    .get_size = front_get_size,
     .close = mux_close,
 };
 
@@ -219,6 +216,7 @@ static const struct chardev_class front_class = {
     .name = "mux-front",
     .write = front_write,
     .accept_input = front_accept_input,
+    .get_size = front_get_size,
     .close = front_close,
 };
 

@@ -216,9 +216,8 @@ struct chardev *chardev_new_unix(struct aio_context *ctx, const char *id, const 
                                  bool server, bool wait, GError **error)
 {
     struct host_handle socket;
-    if (!host_socket_startup(error) ||
-        !(server ? host_socket_listen_unix(path, &socket, error)
-                 : host_socket_connect_unix(path, &socket, error))) {
+    if (!host_socket_startup(error) || !(server ? host_socket_listen_unix(path, &socket, error)
+                                                : host_socket_connect_unix(path, &socket, error))) {
         return NULL;
     }
     if (!server) {

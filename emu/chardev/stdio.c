@@ -72,6 +72,18 @@ static void stdio_accept_input(struct chardev *chardev)
     stdio_update((struct stdio_chardev *)chardev);
 }
 
+static bool stdio_get_size(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows)
+{
+    struct terminal_size size;
+    (void)chardev;
+    if (!terminal_get_size(&size)) {
+        return false;
+    }
+    *ret_columns = size.columns;
+    *ret_rows = size.rows;
+    return true;
+}
+
 static void stdio_close(struct chardev *chardev)
 {
     struct stdio_chardev *stdio = (struct stdio_chardev *)chardev;
@@ -87,6 +99,7 @@ static const struct chardev_class stdio_class = {
     .name = "stdio",
     .write = stdio_write,
     .accept_input = stdio_accept_input,
+    .get_size = stdio_get_size,
     .close = stdio_close,
 };
 

@@ -47,8 +47,9 @@ struct net_user_options {
     const char *host;             /* "10.0.2.2" */
     const char *dns;              /* "10.0.2.3" */
     const char *hostname;
-    const char *const *hostfwd;   /* NULL-terminated "tcp:127.0.0.1:2222-:22" */
-    const char *const *guestfwd;  /* NULL-terminated */
+    const char *const *hostfwd;   /* NULL-terminated "tcp:127.0.0.1:2222-:22"; without an address
+                                   * of the host, only the host itself can connect */
+    const char *const *guestfwd;  /* NULL-terminated "tcp:10.0.2.100:80-cmd:COMMAND" or -unix: */
     bool restricted;
     bool no_ipv6;
 };

@@ -1,6 +1,8 @@
 /*
  * Virtio devices without their transport. Source: Virtual I/O Device (VIRTIO) Version 1.2;
  * modern devices only. A device knows queues, features and its configuration space.
+ *
+ * Everything here is called with the machine lock held, except virtio_ring.
  */
 #pragma once
 
@@ -19,31 +21,47 @@ struct virtio_device;
 
 #define VIRTIO_QUEUES_MAX 8
 
+/* Feature bits that belong to no device (section 6). */
+enum { VIRTIO_F_INDIRECT_DESC = 28, VIRTIO_F_EVENT_IDX = 29, VIRTIO_F_VERSION_1 = 32 };
+
+/* Device status (section 2.1). */
+enum virtio_status {
+    VIRTIO_STATUS_ACKNOWLEDGE = 1,
+    VIRTIO_STATUS_DRIVER = 2,
+    VIRTIO_STATUS_DRIVER_OK = 4,
+    VIRTIO_STATUS_FEATURES_OK = 8,
+    VIRTIO_STATUS_NEEDS_RESET = 64,
+    VIRTIO_STATUS_FAILED = 128,
+};
+
 struct virtio_class {
-    const char *name;      /* "virtio-blk" */
-    uint16_t id;           /* section 5 */
+    const char *name; /* "virtio-blk" */
+    uint16_t id;      /* section 5 */
     uint16_t queue_count;
-    uint16_t queue_size;   /* maximum, a power of two */
+    uint16_t queue_size; /* maximum, a power of two */
     uint32_t instance_size;
     uint32_t config_size;
     const struct device_field *state; /* ends with a null name */
-    bool (*init)(struct virtio_device *dev, GError **error);
+    /* Gives back what the device's constructor took. Optional. */
     void (*finish)(struct virtio_device *dev);
-    uint64_t (*features)(struct virtio_device *dev); /* device-specific bits offered */
+    /* Device-specific bits offered. Optional. */
+    uint64_t (*features)(struct virtio_device *dev);
+    /* Back to the state before any driver. Optional. */
     void (*reset)(struct virtio_device *dev);
-    /* The driver has written DRIVER_OK. Optional. */
+    /* The driver has written DRIVER_OK; afterwards each queue is notified once. Optional. */
     void (*start)(struct virtio_device *dev);
-    /* The driver rang queue `index`; on the device's loop with the machine lock held. */
+    /* The driver rang queue `index`, which is ready; on the device's loop. */
     void (*notify)(struct virtio_device *dev, unsigned index);
+    /* Queue `index` is taken away by a reset or by the driver: forget the requests popped from it;
+     * after the return nobody touches their memory. Optional. */
+    void (*stop_queue)(struct virtio_device *dev, unsigned index);
     /* Reads the configuration space into `config` (config_size bytes). Optional. */
     void (*get_config)(struct virtio_device *dev, uint8_t *config);
-    /* The driver wrote `size` bytes at `offset`. Optional. */
+    /* The driver wrote `size` bytes at `offset`, inside config_size. Optional. */
     void (*set_config)(struct virtio_device *dev, uint32_t offset, unsigned size, uint64_t value);
-    /* Whether requests are in flight that will complete later. Optional. */
-    bool (*busy)(struct virtio_device *dev);
 };
 
-/* What the transport does for its device. Calls from the device's loop. */
+/* What the transport does for its device. */
 struct virtio_transport_ops {
     void (*interrupt)(void *opaque, bool config_changed);
 };
@@ -53,35 +71,80 @@ struct virtio_device {
     const struct virtio_class *class;
     char *id;
     struct device_services services;
-    const struct virtio_transport_ops *transport;
+    const struct virtio_transport_ops *transport; /* NULL: no interrupts go anywhere */
     void *transport_opaque;
+    uint8_t status;           /* enum virtio_status */
     uint64_t driver_features; /* negotiated */
     uint32_t config_generation;
-    bool broken; /* the driver did something forbidden: NEEDS_RESET until it resets */
+    bool broken;            /* the driver did something forbidden: NEEDS_RESET until it resets */
+    const char *broken_why; /* the rule it broke */
     struct virtqueue queue[VIRTIO_QUEUES_MAX];
+    struct aio_bh *notify_bh[VIRTIO_QUEUES_MAX];
 };
+
+/* Allocates a zeroed instance and fills in the common part; virtio_free frees it. */
+void *virtio_alloc(const struct virtio_class *class, const char *id,
+                   const struct device_services *services);
+
+/* Ends and frees a device; accepts NULL. */
+void virtio_free(struct virtio_device *dev);
+
+/* All feature bits that the device offers; they do not change. */
+uint64_t virtio_device_features(struct virtio_device *dev);
+
+/* Whether the driver has accepted feature `bit`. */
+bool virtio_has_feature(const struct virtio_device *dev, unsigned bit);
 
 /* Tells the driver that buffers were used, unless it does not want to know. */
 void virtio_notify_queue(struct virtio_device *dev, struct virtqueue *queue);
 
+/* What a device does with one request; false if it took none and put this one back. */
+typedef bool virtio_handle_fn(struct virtio_device *dev, struct virtqueue *queue,
+                              struct virtq_request *request);
+
+/* Handles requests until none is left, with notifications off meanwhile; a long run is cut into
+ * several passes of the loop. `request` is scratch. After `handle` said false, notifications stay
+ * off: the device rings the queue itself once it can go on. */
+void virtio_drain_queue(struct virtqueue *queue, struct virtq_request *request,
+                        virtio_handle_fn *handle);
+
 /* Tells the driver that the configuration space changed. */
 void virtio_notify_config(struct virtio_device *dev);
 
-/* Marks the device broken because the driver broke a rule; `why` is traced once. */
+/* Marks the device broken because the driver broke the rule `why` (a constant string). It answers
+ * no requests any more and tells the driver by NEEDS_RESET. */
 void virtio_set_broken(struct virtio_device *dev, const char *why);
 
-/* Ends and frees a device; accepts NULL. */
-void virtio_free(struct virtio_device *dev);
+/* For transports: back to the state before any driver. */
+void virtio_reset(struct virtio_device *dev);
+
+/* For transports: the driver writes the device status; 0 resets. */
+void virtio_set_status(struct virtio_device *dev, uint8_t status);
+
+/* For transports: the driver writes 32 feature bits, `half` 0 or 1; later halves are ignored. */
+void virtio_set_features(struct virtio_device *dev, uint32_t half, uint32_t bits);
+
+/* For transports: the driver makes a queue ready or takes it away. */
+void virtio_set_queue_ready(struct virtio_device *dev, unsigned index, bool ready);
+
+/* For transports: a notification for queue `index`. Any thread, no lock. */
+void virtio_ring(struct virtio_device *dev, unsigned index);
+
+/* For transports: a read of `size` bytes of the configuration space; 0 behind its end. */
+uint64_t virtio_read_config(struct virtio_device *dev, uint32_t offset, unsigned size);
+
+/* For transports: a write; ignored behind the end. */
+void virtio_write_config(struct virtio_device *dev, uint32_t offset, unsigned size, uint64_t value);
 
 /* A disk; owns nothing of `block`. `serial` is at most 20 bytes, or NULL. */
 struct virtio_device *virtio_blk_new(const char *id, const struct device_services *services,
                                      struct block *block, const char *serial, GError **error);
 
-/* A network card; `mac` is 6 bytes. */
+/* A network card; `mac` is 6 bytes. Owns nothing of `net`. */
 struct virtio_device *virtio_net_new(const char *id, const struct device_services *services,
                                      struct net_backend *net, const uint8_t *mac, GError **error);
 
-/* A console with one port. */
+/* A console with one port. Owns nothing of `chardev`. */
 struct virtio_device *virtio_console_new(const char *id, const struct device_services *services,
                                          struct chardev *chardev, GError **error);
 
@@ -90,7 +153,7 @@ struct virtio_device *virtio_rng_new(const char *id, const struct device_service
                                      GError **error);
 
 /* The MMIO transport (section 4.2): a device for the bus; `backend` may be NULL (empty slot). The
- * transport frees its backend. */
+ * transport frees its backend, also when it fails itself. */
 struct device *virtio_mmio_new(const char *id, const struct device_services *services,
                                struct irq_line irq, struct virtio_device *backend, GError **error);
 

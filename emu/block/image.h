@@ -1,0 +1,10 @@
+/* Reading the bytes of an image that may end in the middle of a sector. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/file.h"
+
+/* Reads exactly `size` bytes at `offset`, zeros behind the end. 0 or an enum file_error. */
+int image_read(struct host_file *file, uint8_t *data, size_t size, uint64_t offset);
