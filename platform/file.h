@@ -30,7 +30,9 @@ enum file_error {
 
 enum host_file_type { HOST_FILE_REGULAR, HOST_FILE_DIRECTORY, HOST_FILE_BLOCK, HOST_FILE_OTHER };
 
-/* Opens `path`; refuses directories by name. NULL and `error` say what and where. */
+/* Opens `path`; refuses directories and pipes by name. NULL and `error` say what and where. On
+ * win32 a file has one writer at a time, so a second one fails here instead of in host_file_lock;
+ * both are HOST_ERROR_IN_USE. */
 struct host_file *host_file_open(const char *path, unsigned mode, GError **error);
 
 /* Closes; accepts NULL. Does not imply a flush. */
@@ -55,12 +57,23 @@ int host_file_flush(struct host_file *file);
 /* Sets the length; growing reads as zeros. 0 or an error. */
 int host_file_truncate(struct host_file *file, uint64_t size);
 
-/* Locks the whole file against other processes until close: shared for readers, else exclusive. */
+/* Locks the whole file until close against others who lock it: shared for readers, else exclusive
+ * (needs HOST_FILE_WRITE). The error names the process that has it, where the host tells. */
 bool host_file_lock(struct host_file *file, bool exclusive, GError **error);
+
+/* Renames; a file that `to` names is replaced. Both in one folder, or at least on one volume. */
+bool host_file_rename(const char *from, const char *to, GError **error);
+
+/* Removes a file or an empty folder. */
+bool host_file_remove(const char *path, GError **error);
+
+/* Creates a folder and those above it that are missing; fine if it is there already. */
+bool host_folder_create(const char *path, GError **error);
 
 /* Reads a whole file of at most `size_max` bytes into g_malloc'd memory. */
 bool host_file_load(const char *path, size_t size_max, uint8_t **ret_data, size_t *ret_size,
                     GError **error);
 
-/* Writes a whole file: to a temporary beside it first, then renamed over it. */
+/* Writes a whole file: to a temporary beside it first, then renamed over it. What is there and is
+ * no regular file (a device) is written in place. */
 bool host_file_save(const char *path, const void *data, size_t size, GError **error);

@@ -10,8 +10,12 @@
 
 struct host_process;
 
-/* Asked-for end of the process: Ctrl-C, SIGTERM, SIGHUP, a console close. Called on any thread. */
+/* Called on a thread of the platform's own, one at a time, where everything is allowed. */
 typedef void host_quit_fn(void *opaque);
+
+/* Prepares the process: writing to a closed pipe is an error and no end, no dialogs for missing
+ * drives, a console that shows UTF-8. First thing in main. */
+void host_process_prepare(void);
 
 /* The program's arguments as UTF-8, NULL-terminated; free with g_strfreev. `argv` is main's. */
 char **host_arguments(int argc, char **argv);
@@ -22,8 +26,14 @@ char *host_program_folder(void);
 /* Name, version and processor of the host for reports; free with g_free. */
 char *host_description(void);
 
-/* Calls `fn` when the user or the system asks the process to end. NULL restores the default. */
+/* Calls `fn` when the user or the system asks the process to end: Ctrl-C, SIGTERM, SIGHUP, a closed
+ * console. A second request at least half a second later ends the process by force, its terminal
+ * restored. NULL restores the default. */
 void host_on_quit(host_quit_fn *fn, void *opaque);
+
+/* Calls `fn` when the user asks for a report of what the process is doing: SIGQUIT, Ctrl-Break.
+ * NULL restores the default. */
+void host_on_report(host_quit_fn *fn, void *opaque);
 
 /* Starts `argv` (looked up in PATH) with standard streams inherited; NULL and `error` on
  * failure. */

@@ -28,6 +28,10 @@ bool terminal_is_interactive(void);
  * byte. Output is UTF-8 with escape sequences. May be called once per process. */
 bool terminal_open(GError **error);
 
+/* Whether Ctrl-C (and Ctrl-Z, Ctrl-\ where the host has them) act on this process instead of being
+ * bytes. After terminal_open; does nothing without a terminal. */
+void terminal_set_signals(bool on);
+
 /* Restores the terminal's mode. Safe to call at any time, also twice. */
 void terminal_close(void);
 

@@ -35,3 +35,30 @@ void family_memory_discard(int object, void *base, size_t offset, size_t size);
 
 /* Maps `size` bytes twice, once for writing and once for running. 0, or an errno. */
 int family_codemem_map(size_t size, void **ret_rw, void **ret_rx);
+
+/* Makes all data of a file durable. 0, or an errno. */
+int family_file_flush(int fd);
+
+/* Length of a block device. 0, or an errno. */
+int family_device_size(int fd, uint64_t *ret_size);
+
+/* Locks a whole file for this open description; never waits. 0, or an errno. */
+int family_file_lock(int fd, bool exclusive);
+
+/* A description of who holds a lock on the file, or NULL if unknown; free with g_free. */
+char *family_lock_owner(int fd);
+
+/* A stream socket that does not block and is not inherited; -1 and errno on failure. */
+int family_socket_open(int domain);
+
+/* Accepts such a socket; -1 and errno on failure. */
+int family_socket_accept(int listener);
+
+/* Sends without SIGPIPE; as send(2). */
+ssize_t family_socket_send(int socket, const void *data, size_t size);
+
+/* Path of the running executable, or NULL; free with g_free. */
+char *family_program_path(void);
+
+/* Name of the processor model, or NULL; free with g_free. */
+char *family_processor_name(void);

@@ -14,3 +14,6 @@ char *text_from_wide(const wchar_t *wide);
 
 /* A span of time in ns. */
 int64_t text_filetime_ns(FILETIME time);
+
+/* A path as wide calls take it: absolute and with the prefix for long ones where it is long. */
+wchar_t *text_to_path(const char *path);

@@ -1,0 +1,227 @@
+#include "platform/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform/posix/fail.h"
+#include "platform/posix/family.h"
+
+#define TRANSFER_MAX ((size_t)1 << 30) /* below what one call of any kernel takes */
+
+struct host_file {
+    int fd;
+    bool writable;
+    char *path;
+};
+
+static enum file_error file_error_of(int number)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return FILE_ERROR_NO_SPACE;
+    case EROFS:
+    case EPERM:
+    case EBADF: return FILE_ERROR_READ_ONLY;
+    default: return FILE_ERROR_IO;
+    }
+}
+
+static int open_flags(unsigned mode)
+{
+    int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK; /* a pipe must not make open wait */
+    bool read = mode & HOST_FILE_READ, write = mode & HOST_FILE_WRITE;
+    assert(read || write);
+    flags |= read && write ? O_RDWR : write ? O_WRONLY : O_RDONLY;
+    flags |= mode & HOST_FILE_CREATE ? O_CREAT : 0;
+    flags |= mode & HOST_FILE_EXCLUSIVE ? O_EXCL : 0;
+    flags |= mode & HOST_FILE_TRUNCATE ? O_TRUNC : 0;
+    return flags;
+}
+
+static bool kind_accept(const char *path, mode_t kind, GError **error)
+{
+    if (S_ISDIR(kind)) {
+        return host_error_set(error, HOST_ERROR_WRONG_TYPE, "'%s' is a directory, not a file", path);
+    }
+    if (S_ISFIFO(kind) || S_ISSOCK(kind)) {
+        return host_error_set(error, HOST_ERROR_WRONG_TYPE, "'%s' is a pipe or socket, not a file",
+                              path);
+    }
+    return true;
+}
+
+struct host_file *host_file_open(const char *path, unsigned mode, GError **error)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && !kind_accept(path, info.st_mode, error)) {
+        return NULL;
+    }
+    int fd = open(path, open_flags(mode), 0666);
+    if (fd < 0) {
+        host_fail(error, errno, "cannot open '%s'%s", path,
+                  mode & HOST_FILE_WRITE ? " for writing" : "");
+        return NULL;
+    }
+    int failed = fstat(fd, &info);
+    assert(!failed);
+    if (!kind_accept(path, info.st_mode, error)) {
+        close(fd);
+        return NULL;
+    }
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    struct host_file *file = g_new(struct host_file, 1);
+    *file = (struct host_file){ .fd = fd,
+                                .writable = mode & HOST_FILE_WRITE,
+                                .path = g_strdup(path) };
+    return file;
+}
+
+void host_file_close(struct host_file *file)
+{
+    if (file) {
+        close(file->fd);
+        g_free(file->path);
+        g_free(file);
+    }
+}
+
+bool host_file_size(struct host_file *file, uint64_t *ret_size, GError **error)
+{
+    struct stat info;
+    int number = fstat(file->fd, &info) < 0 ? errno : 0;
+    uint64_t size = number ? 0 : (uint64_t)info.st_size;
+    if (!number && S_ISBLK(info.st_mode)) {
+        number = family_device_size(file->fd, &size);
+    }
+    if (number) {
+        return host_fail(error, number, "cannot tell the size of '%s'", file->path);
+    }
+    *ret_size = size;
+    return true;
+}
+
+bool host_file_type(const char *path, enum host_file_type *ret_type, GError **error)
+{
+    struct stat info;
+    if (stat(path, &info) < 0) {
+        return host_fail(error, errno, "cannot find '%s'", path);
+    }
+    *ret_type = S_ISREG(info.st_mode)   ? HOST_FILE_REGULAR
+                : S_ISDIR(info.st_mode) ? HOST_FILE_DIRECTORY
+                : S_ISBLK(info.st_mode) ? HOST_FILE_BLOCK
+                                        : HOST_FILE_OTHER;
+    return true;
+}
+
+int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+    assert(size <= INT64_MAX);
+    if (offset > (uint64_t)INT64_MAX - size) {
+        return FILE_ERROR_IO;
+    }
+    while (done < size) {
+        size_t step = MIN(size - done, TRANSFER_MAX);
+        ssize_t got = pread(file->fd, (char *)data + done, step, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return FILE_ERROR_IO;
+        }
+        if (got == 0) {
+            break;
+        }
+        done += (size_t)got;
+    }
+    return (int64_t)done;
+}
+
+int64_t host_file_write(struct host_file *file, const void *data, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+    assert(size <= INT64_MAX);
+    if (offset > (uint64_t)INT64_MAX - size) {
+        return FILE_ERROR_NO_SPACE;
+    }
+    if (!file->writable) {
+        return FILE_ERROR_READ_ONLY;
+    }
+    while (done < size) {
+        size_t step = MIN(size - done, TRANSFER_MAX);
+        ssize_t put = pwrite(file->fd, (const char *)data + done, step, (off_t)(offset + done));
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put <= 0) {
+            return put < 0 ? file_error_of(errno) : FILE_ERROR_IO;
+        }
+        done += (size_t)put;
+    }
+    return (int64_t)done;
+}
+
+/* A character device has nothing to flush and says so. */
+int host_file_flush(struct host_file *file)
+{
+    int number = family_file_flush(file->fd);
+    if (number == EINVAL || number == ENOTSUP || number == 0) {
+        return 0;
+    }
+    return file_error_of(number);
+}
+
+int host_file_truncate(struct host_file *file, uint64_t size)
+{
+    if (!file->writable) {
+        return FILE_ERROR_READ_ONLY;
+    }
+    if (size > INT64_MAX) {
+        return FILE_ERROR_NO_SPACE;
+    }
+    return ftruncate(file->fd, (off_t)size) < 0 ? (int)file_error_of(errno) : 0;
+}
+
+bool host_file_lock(struct host_file *file, bool exclusive, GError **error)
+{
+    assert(!exclusive || file->writable);
+    int number = family_file_lock(file->fd, exclusive);
+    if (number == EAGAIN || number == EACCES) {
+        g_autofree char *owner = family_lock_owner(file->fd);
+        return host_error_set(error, HOST_ERROR_IN_USE, "'%s' is in use by %s", file->path,
+                              owner ? owner : "another process");
+    }
+    if (number) {
+        return host_fail(error, number, "cannot lock '%s'", file->path);
+    }
+    return true;
+}
+
+bool host_file_rename(const char *from, const char *to, GError **error)
+{
+    if (rename(from, to) < 0) {
+        return host_fail(error, errno, "cannot rename '%s' to '%s'", from, to);
+    }
+    return true;
+}
+
+bool host_file_remove(const char *path, GError **error)
+{
+    if (remove(path) < 0) {
+        return host_fail(error, errno, "cannot remove '%s'", path);
+    }
+    return true;
+}
+
+bool host_folder_create(const char *path, GError **error)
+{
+    if (g_mkdir_with_parents(path, 0777) < 0) {
+        return host_fail(error, errno, "cannot create the folder '%s'", path);
+    }
+    return true;
+}

@@ -1,0 +1,39 @@
+#include "platform/posix/family.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/disk.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* fsync leaves data in the drive's cache here. */
+int family_file_flush(int fd)
+{
+    if (fcntl(fd, F_FULLFSYNC) == 0 || fsync(fd) == 0) {
+        return 0;
+    }
+    return errno;
+}
+
+int family_device_size(int fd, uint64_t *ret_size)
+{
+    uint64_t count;
+    uint32_t block;
+    if (ioctl(fd, DKIOCGETBLOCKCOUNT, &count) < 0 || ioctl(fd, DKIOCGETBLOCKSIZE, &block) < 0) {
+        return errno;
+    }
+    *ret_size = count * block;
+    return 0;
+}
+
+int family_file_lock(int fd, bool exclusive)
+{
+    return flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? errno : 0;
+}
+
+char *family_lock_owner(int fd)
+{
+    (void)fd;
+    return NULL;
+}

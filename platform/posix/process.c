@@ -1,0 +1,128 @@
+#include "platform/process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "platform/event.h"
+#include "platform/posix/fail.h"
+#include "platform/posix/family.h"
+#include "platform/thread.h"
+
+extern char **environ;
+
+struct host_process {
+    pid_t pid;
+    int status; /* written by the waiter before `ended` is set */
+    struct host_event ended;
+    struct host_thread *waiter;
+};
+
+void host_process_prepare(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+}
+
+char **host_arguments(int argc, char **argv)
+{
+    char **copy = g_new0(char *, (size_t)argc + 1);
+    for (int i = 0; i < argc; i++) {
+        copy[i] = g_strdup(argv[i]);
+    }
+    return copy;
+}
+
+char *host_program_folder(void)
+{
+    g_autofree char *path = family_program_path();
+    return path ? g_path_get_dirname(path) : g_strdup(".");
+}
+
+char *host_description(void)
+{
+    struct utsname name;
+    uname(&name);
+    g_autofree char *processor = family_processor_name();
+    return g_strdup_printf("%s %s %s, %s", name.sysname, name.release, name.machine,
+                           processor ? processor : "unknown processor");
+}
+
+static void process_await(void *opaque)
+{
+    struct host_process *process = opaque;
+    pid_t ended;
+    do {
+        ended = waitpid(process->pid, &process->status, 0);
+    } while (ended < 0 && errno == EINTR);
+    assert(ended == process->pid);
+    host_event_set(&process->ended);
+}
+
+/* A child starts with the usual signals, whatever this process ignores or blocks. */
+static int process_spawn(pid_t *ret_pid, const char *const *argv)
+{
+    posix_spawnattr_t attributes;
+    sigset_t none, restored;
+    sigemptyset(&none);
+    sigemptyset(&restored);
+    sigaddset(&restored, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &restored);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int number = posix_spawnp(ret_pid, argv[0], NULL, &attributes, (char *const *)argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    return number;
+}
+
+struct host_process *host_process_start(const char *const *argv, GError **error)
+{
+    assert(argv && argv[0]);
+    struct host_process *process = g_new0(struct host_process, 1);
+    if (!host_event_init(&process->ended, error)) {
+        g_free(process);
+        return NULL;
+    }
+    int number = process_spawn(&process->pid, argv);
+    if (number) {
+        host_fail(error, number, "cannot start '%s'", argv[0]);
+        host_event_finish(&process->ended);
+        g_free(process);
+        return NULL;
+    }
+    process->waiter = host_thread_new("child", process_await, process, error);
+    if (!process->waiter) {
+        kill(process->pid, SIGKILL);
+        process_await(process);
+        host_event_finish(&process->ended);
+        g_free(process);
+        return NULL;
+    }
+    return process;
+}
+
+struct host_handle host_process_handle(struct host_process *process)
+{
+    return process->ended.handle;
+}
+
+int host_process_wait(struct host_process *process)
+{
+    host_thread_join(process->waiter);
+    int status = process->status;
+    host_event_finish(&process->ended);
+    g_free(process);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int64_t host_process_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}

@@ -1,0 +1,326 @@
+/* Files: what is written at an offset is read there, by any thread and any name; failures say why. */
+#include "platform/file.h"
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "platform/error.h"
+#include "platform/process.h"
+#include "platform/thread.h"
+#include "tests/platform/child.h"
+
+#define READ_WRITE (HOST_FILE_READ | HOST_FILE_WRITE)
+#define IN_USE     3 /* exit status of a child that could not get the file */
+
+static char *folder;
+static const char *program;
+
+static char *path_of(const char *name)
+{
+    return g_build_filename(folder, name, NULL);
+}
+
+static struct host_file *open_ok(const char *path, unsigned mode)
+{
+    GError *error = NULL;
+    struct host_file *file = host_file_open(path, mode, &error);
+    g_assert_no_error(error);
+    return file;
+}
+
+static void expect(GError **error, enum host_error code, const char *named)
+{
+    g_assert_error(*error, host_error_quark(), (int)code);
+    g_assert_true(g_utf8_validate((*error)->message, -1, NULL));
+    g_assert_nonnull(strstr((*error)->message, named));
+    g_clear_error(error);
+}
+
+static void test_positions(void)
+{
+    g_autofree char *path = path_of("positions");
+    struct host_file *file = open_ok(path, READ_WRITE | HOST_FILE_CREATE);
+    uint8_t data[16] = { 0 };
+    uint64_t size;
+    g_assert_cmpint(host_file_write(file, "tail", 4, 100), ==, 4);
+    g_assert_cmpint(host_file_write(file, "head", 4, 0), ==, 4);
+    g_assert_true(host_file_size(file, &size, NULL));
+    g_assert_cmpuint(size, ==, 104);
+    g_assert_cmpint(host_file_read(file, data, 8, 96), ==, 8);
+    g_assert_cmpmem(data, 8, "\0\0\0\0tail", 8);
+    g_assert_cmpint(host_file_read(file, data, 16, 100), ==, 4);
+    g_assert_cmpint(host_file_read(file, data, 16, 104), ==, 0);
+    g_assert_cmpint(host_file_read(file, data, 16, 1 << 30), ==, 0);
+    g_assert_cmpint(host_file_read(file, data, 16, UINT64_MAX - 4), ==, FILE_ERROR_IO);
+    g_assert_cmpint(host_file_write(file, data, 16, UINT64_MAX - 4), ==, FILE_ERROR_NO_SPACE);
+    g_assert_cmpint(host_file_flush(file), ==, 0);
+    host_file_close(file);
+    host_file_close(NULL);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+static void test_beyond_4_gib(void)
+{
+    g_autofree char *path = path_of("large");
+    uint64_t far = (uint64_t)5 << 30, size;
+    char data[4];
+    struct host_file *file = open_ok(path, READ_WRITE | HOST_FILE_CREATE);
+    g_assert_cmpint(host_file_truncate(file, far), ==, 0);
+    g_assert_cmpint(host_file_write(file, "edge", 4, far - 2), ==, 4);
+    g_assert_cmpint(host_file_read(file, data, 4, far - 2), ==, 4);
+    g_assert_cmpmem(data, 4, "edge", 4);
+    g_assert_true(host_file_size(file, &size, NULL));
+    g_assert_cmpuint(size, ==, far + 2);
+    g_assert_cmpint(host_file_truncate(file, 3), ==, 0);
+    g_assert_cmpint(host_file_truncate(file, 8), ==, 0);
+    g_assert_cmpint(host_file_read(file, data, 4, 2), ==, 4);
+    g_assert_cmpmem(data, 4, "\0\0\0\0", 4);
+    host_file_close(file);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+static void test_modes(void)
+{
+    g_autofree char *path = path_of("modes");
+    GError *error = NULL;
+    g_assert_null(host_file_open(path, HOST_FILE_READ, &error));
+    expect(&error, HOST_ERROR_NOT_FOUND, path);
+    g_assert_null(host_file_open(path, READ_WRITE, &error));
+    expect(&error, HOST_ERROR_NOT_FOUND, path);
+    struct host_file *file = open_ok(path, HOST_FILE_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE);
+    g_assert_cmpint(host_file_write(file, "12345", 5, 0), ==, 5);
+    host_file_close(file);
+    g_assert_null(host_file_open(path, READ_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE, &error));
+    expect(&error, HOST_ERROR_EXISTS, path);
+    file = open_ok(path, HOST_FILE_READ);
+    g_assert_cmpint(host_file_write(file, "x", 1, 0), ==, FILE_ERROR_READ_ONLY);
+    g_assert_cmpint(host_file_truncate(file, 0), ==, FILE_ERROR_READ_ONLY);
+    g_assert_cmpint(host_file_flush(file), ==, 0);
+    host_file_close(file);
+    file = open_ok(path, READ_WRITE | HOST_FILE_CREATE | HOST_FILE_TRUNCATE);
+    uint64_t size;
+    g_assert_true(host_file_size(file, &size, NULL));
+    g_assert_cmpuint(size, ==, 0);
+    host_file_close(file);
+    g_assert_true(host_file_remove(path, NULL));
+    g_assert_false(host_file_remove(path, &error));
+    expect(&error, HOST_ERROR_NOT_FOUND, path);
+}
+
+static void test_types(void)
+{
+    enum host_file_type type;
+    GError *error = NULL;
+    g_autofree char *path = path_of("types");
+    g_assert_null(host_file_open(folder, HOST_FILE_READ, &error));
+    expect(&error, HOST_ERROR_WRONG_TYPE, folder);
+    g_assert_null(host_file_open(folder, READ_WRITE, &error));
+    expect(&error, HOST_ERROR_WRONG_TYPE, "directory");
+    g_assert_true(host_file_type(folder, &type, NULL));
+    g_assert_cmpint(type, ==, HOST_FILE_DIRECTORY);
+    g_assert_false(host_file_type(path, &type, &error));
+    expect(&error, HOST_ERROR_NOT_FOUND, path);
+    g_assert_true(host_file_save(path, "x", 1, NULL));
+    g_assert_true(host_file_type(path, &type, NULL));
+    g_assert_cmpint(type, ==, HOST_FILE_REGULAR);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+static void round_trip(const char *path)
+{
+    uint8_t *data;
+    size_t size;
+    GError *error = NULL;
+    g_assert_true(host_file_save(path, "text", 4, &error));
+    g_assert_no_error(error);
+    g_assert_true(host_file_load(path, 4, &data, &size, &error));
+    g_assert_no_error(error);
+    g_assert_cmpmem(data, (int)size, "text", 4);
+    g_free(data);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+/* A Windows program that goes through its code page loses these letters. */
+static void test_utf8_name(void)
+{
+    g_autofree char *path = path_of("Jürgen Ωλ 日本 🐦");
+    round_trip(path);
+    g_assert_true(host_file_save(path, "x", 1, NULL));
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_assert_cmpstr(g_dir_read_name(dir), ==, "Jürgen Ωλ 日本 🐦");
+    g_assert_null(g_dir_read_name(dir));
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+static void test_long_path(void)
+{
+    GPtrArray *made = g_ptr_array_new_with_free_func(g_free);
+    const char *path = folder;
+    GError *error = NULL;
+    while (strlen(path) < 600) {
+        path = g_build_filename(path, "eine ziemlich lange Straße mit Häusern", NULL);
+        g_ptr_array_add(made, (char *)path);
+    }
+    g_assert_true(host_folder_create(path, &error));
+    g_assert_no_error(error);
+    g_assert_true(host_folder_create(path, &error));
+    g_autofree char *file = g_build_filename(path, "Datei", NULL);
+    round_trip(file);
+    for (guint i = made->len; i > 0; i--) {
+        g_assert_true(host_file_remove(made->pdata[i - 1], &error));
+        g_assert_no_error(error);
+    }
+    g_ptr_array_unref(made);
+}
+
+static void test_whole(void)
+{
+    g_autofree char *path = path_of("whole");
+    GError *error = NULL;
+    uint8_t *data = NULL;
+    size_t size = 77;
+    g_autofree uint8_t *large = g_malloc(3000001);
+    memset(large, 0x6b, 3000001);
+    g_assert_true(host_file_save(path, large, 3000001, NULL));
+    g_assert_false(host_file_load(path, 3000000, &data, &size, &error));
+    expect(&error, HOST_ERROR_TOO_LARGE, path);
+    g_assert_null(data);
+    g_assert_cmpuint(size, ==, 77);
+    g_assert_true(host_file_load(path, 3000001, &data, &size, &error));
+    g_assert_cmpmem(data, (int)size, large, 3000001);
+    g_free(data);
+    g_assert_true(host_file_save(path, "short", 5, NULL));
+    g_assert_true(host_file_save(path, "", 0, NULL));
+    g_assert_true(host_file_load(path, 10, &data, &size, NULL));
+    g_assert_cmpuint(size, ==, 0);
+    g_free(data);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+/* What was there stays, and no temporary is left. */
+static void test_save_failure(void)
+{
+    g_autofree char *inside = path_of("missing" G_DIR_SEPARATOR_S "file");
+    GError *error = NULL;
+    g_assert_false(host_file_save(inside, "x", 1, &error));
+    expect(&error, HOST_ERROR_NOT_FOUND, inside);
+    g_assert_false(host_file_save(folder, "x", 1, &error));
+    expect(&error, HOST_ERROR_WRONG_TYPE, folder);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_assert_null(g_dir_read_name(dir));
+}
+
+struct stripe {
+    struct host_file *file;
+    unsigned index;
+};
+
+#define STRIPES     4
+#define STRIPE_SIZE 4096
+#define STRIPE_ROWS 64
+
+static void write_stripes(void *opaque)
+{
+    struct stripe *stripe = opaque;
+    uint8_t data[STRIPE_SIZE], back[STRIPE_SIZE];
+    for (unsigned row = 0; row < STRIPE_ROWS; row++) {
+        uint64_t at = (uint64_t)(row * STRIPES + stripe->index) * STRIPE_SIZE;
+        memset(data, (int)(row * STRIPES + stripe->index), sizeof(data));
+        g_assert_cmpint(host_file_write(stripe->file, data, sizeof(data), at), ==, STRIPE_SIZE);
+        g_assert_cmpint(host_file_read(stripe->file, back, sizeof(back), at), ==, STRIPE_SIZE);
+        g_assert_cmpmem(back, sizeof(back), data, sizeof(data));
+    }
+}
+
+static void test_threads(void)
+{
+    g_autofree char *path = path_of("threads");
+    struct host_file *file = open_ok(path, READ_WRITE | HOST_FILE_CREATE);
+    struct host_thread *threads[STRIPES];
+    struct stripe stripes[STRIPES];
+    for (unsigned i = 0; i < STRIPES; i++) {
+        stripes[i] = (struct stripe){ file, i };
+        threads[i] = host_thread_new("stripe", write_stripes, &stripes[i], NULL);
+    }
+    for (unsigned i = 0; i < STRIPES; i++) {
+        host_thread_join(threads[i]);
+    }
+    uint8_t data[STRIPE_SIZE];
+    for (unsigned i = 0; i < STRIPES * STRIPE_ROWS; i++) {
+        g_assert_cmpint(host_file_read(file, data, STRIPE_SIZE, (uint64_t)i * STRIPE_SIZE), ==,
+                        STRIPE_SIZE);
+        g_assert_cmpint(data[0], ==, (uint8_t)i);
+        g_assert_cmpint(data[STRIPE_SIZE - 1], ==, (uint8_t)i);
+    }
+    host_file_close(file);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+/* The child's side: 0 if it got the lock. */
+static int try_lock(const char *path, bool exclusive)
+{
+    GError *error = NULL;
+    struct host_file *file = host_file_open(path, exclusive ? READ_WRITE : HOST_FILE_READ, &error);
+    bool locked = file && host_file_lock(file, exclusive, &error);
+    host_file_close(file);
+    if (locked) {
+        return 0;
+    }
+    expect(&error, HOST_ERROR_IN_USE, path);
+    return IN_USE;
+}
+
+static int child_lock(const char *path, const char *kind)
+{
+    return child_run(program, (const char *[]){ "lock", path, kind, NULL });
+}
+
+static void test_locks(void)
+{
+    g_autofree char *path = path_of("locked Ω");
+    g_assert_true(host_file_save(path, "x", 1, NULL));
+    struct host_file *writer = open_ok(path, READ_WRITE);
+    GError *error = NULL;
+    g_assert_true(host_file_lock(writer, true, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(child_lock(path, "exclusive"), ==, IN_USE);
+    g_assert_cmpint(child_lock(path, "shared"), ==, IN_USE);
+    g_assert_cmpint(try_lock(path, true), ==, IN_USE); /* and within one process */
+    g_assert_cmpint(host_file_write(writer, "y", 1, 0), ==, 1);
+    host_file_close(writer);
+    g_assert_cmpint(child_lock(path, "exclusive"), ==, 0);
+    struct host_file *reader = open_ok(path, HOST_FILE_READ);
+    g_assert_true(host_file_lock(reader, false, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(child_lock(path, "shared"), ==, 0);
+    g_assert_cmpint(child_lock(path, "exclusive"), ==, IN_USE);
+    host_file_close(reader);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+int main(int argc, char **argv)
+{
+    g_auto(GStrv) arguments = host_arguments(argc, argv);
+    if (argc == 4 && strcmp(arguments[1], "lock") == 0) {
+        return try_lock(arguments[2], strcmp(arguments[3], "exclusive") == 0);
+    }
+    g_test_init(&argc, &argv, NULL);
+    program = arguments[0];
+    folder = g_dir_make_tmp("tinamou-file-XXXXXX", NULL);
+    g_assert_nonnull(folder);
+    g_test_add_func("/file/positions", test_positions);
+    g_test_add_func("/file/beyond-4-gib", test_beyond_4_gib);
+    g_test_add_func("/file/modes", test_modes);
+    g_test_add_func("/file/types", test_types);
+    g_test_add_func("/file/utf8-name", test_utf8_name);
+    g_test_add_func("/file/long-path", test_long_path);
+    g_test_add_func("/file/whole", test_whole);
+    g_test_add_func("/file/save-failure", test_save_failure);
+    g_test_add_func("/file/threads", test_threads);
+    g_test_add_func("/file/locks", test_locks);
+    int status = g_test_run();
+    host_file_remove(folder, NULL);
+    g_free(folder);
+    return status;
+}
