@@ -39,12 +39,12 @@ static uint64_t clint_mtime(const struct clint *clint)
            atomic_load_explicit(&clint->mtime_delta, memory_order_relaxed);
 }
 
-/* The virtual time at which mtime reaches `ticks` (ahead of it now), or INT64_MAX if never. */
-static int64_t clint_deadline_ns(const struct clint *clint, uint64_t ticks)
+/* The virtual time at which mtime is `distance` ticks on from `now`, or INT64_MAX if never. */
+static int64_t clint_deadline_ns(const struct clint *clint, uint64_t now, uint64_t distance)
 {
-    uint64_t raw = ticks - atomic_load_explicit(&clint->mtime_delta, memory_order_relaxed);
-    unsigned __int128 ns =
-        ((unsigned __int128)raw * NS_PER_SECOND + clint->timebase_hz - 1) / clint->timebase_hz;
+    uint64_t delta = atomic_load_explicit(&clint->mtime_delta, memory_order_relaxed);
+    unsigned __int128 raw = (unsigned __int128)(now - delta) + distance;
+    unsigned __int128 ns = (raw * NS_PER_SECOND + clint->timebase_hz - 1) / clint->timebase_hz;
     return ns < (unsigned __int128)INT64_MAX ? (int64_t)ns : INT64_MAX;
 }
 
@@ -54,13 +54,14 @@ static void clint_sync_hart(struct clint *clint, unsigned index)
     if (!hart->connected) {
         return;
     }
-    bool due = clint_mtime(clint) >= clint->mtimecmp[index];
+    uint64_t now = clint_mtime(clint), compare = clint->mtimecmp[index];
+    bool due = now >= compare;
     irq_set(&hart->msip_line, clint->msip[index] != 0);
     irq_set(&hart->mtip_line, due);
-    if (due || clint->mtimecmp[index] == UINT64_MAX) {
+    if (due || compare == UINT64_MAX) {
         timer_del(&hart->timer);
     } else {
-        timer_mod(&hart->timer, clint_deadline_ns(clint, clint->mtimecmp[index]));
+        timer_mod(&hart->timer, clint_deadline_ns(clint, now, compare - now));
     }
 }
 

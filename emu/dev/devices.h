@@ -33,6 +33,13 @@ void uart16550_connect(struct device *uart, struct chardev *chardev);
 /* How the guest asked for the end: exit status, and whether it wants to start again. */
 typedef void syscon_exit_fn(void *opaque, bool reboot, int status);
 
+/* Sends bytes past the registers, behind what the guest has sent; returns how many there was room
+ * for (built-in SBI's console). */
+size_t uart16550_send(struct device *uart, const uint8_t *data, size_t size);
+
+/* Takes received bytes past the registers, at most `size`; returns how many. */
+size_t uart16550_take(struct device *uart, uint8_t *data, size_t size);
+
 /* Whether all that the guest has sent is with the chardev. */
 bool uart16550_flushed(struct device *uart);
 

@@ -395,6 +395,28 @@ void uart16550_connect(struct device *uart, struct chardev *chardev)
     }
 }
 
+size_t uart16550_send(struct device *uart, const uint8_t *data, size_t size)
+{
+    struct uart *self = (struct uart *)uart;
+    size_t count = MIN(size, UART_LINE - self->line_count);
+    for (size_t i = 0; i < count; i++) {
+        self->line[(self->line_head + self->line_count++) % UART_LINE] = data[i];
+    }
+    aio_bh_schedule(self->service);
+    return count;
+}
+
+size_t uart16550_take(struct device *uart, uint8_t *data, size_t size)
+{
+    struct uart *self = (struct uart *)uart;
+    size_t count = MIN(size, self->rx_count);
+    for (size_t i = 0; i < count; i++) {
+        data[i] = uart_rx_pop(self);
+    }
+    uart_update(self);
+    return count;
+}
+
 bool uart16550_flushed(struct device *uart)
 {
     struct uart *self = (struct uart *)uart;
