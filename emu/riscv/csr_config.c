@@ -82,9 +82,14 @@ void csr_write_mcountinhibit(struct riscv_hart *hart, const struct csr_write *wr
 {
     uint64_t cycle = csr_read_mcycle(hart);
     uint64_t instret = csr_read_minstret(hart);
+    uint64_t old = hart->mcountinhibit;
     hart->mcountinhibit = write->value & (COUNTEREN_CY | COUNTEREN_IR);
-    hart->mcycle_offset = counter_offset(hart, cycle, COUNTEREN_CY);
-    hart->minstret_offset = counter_offset(hart, instret, COUNTEREN_IR);
+    if (((old ^ hart->mcountinhibit) & COUNTEREN_CY) != 0) {
+        hart->mcycle_offset = counter_offset(hart, cycle, COUNTEREN_CY);
+    }
+    if (((old ^ hart->mcountinhibit) & COUNTEREN_IR) != 0) {
+        hart->minstret_offset = counter_offset(hart, instret, COUNTEREN_IR);
+    }
 }
 
 uint64_t csr_read_time(const struct riscv_hart *hart)
