@@ -46,7 +46,8 @@ static int open_flags(unsigned mode)
 static bool kind_accept(const char *path, mode_t kind, GError **error)
 {
     if (S_ISDIR(kind)) {
-        return host_error_set(error, HOST_ERROR_WRONG_TYPE, "'%s' is a directory, not a file", path);
+        return host_error_set(error, HOST_ERROR_WRONG_TYPE, "'%s' is a directory, not a file",
+                              path);
     }
     if (S_ISFIFO(kind) || S_ISSOCK(kind)) {
         return host_error_set(error, HOST_ERROR_WRONG_TYPE, "'%s' is a pipe or socket, not a file",
@@ -75,9 +76,8 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
     }
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     struct host_file *file = g_new(struct host_file, 1);
-    *file = (struct host_file){ .fd = fd,
-                                .writable = mode & HOST_FILE_WRITE,
-                                .path = g_strdup(path) };
+    *file =
+        (struct host_file){ .fd = fd, .writable = mode & HOST_FILE_WRITE, .path = g_strdup(path) };
     return file;
 }
 

@@ -152,8 +152,8 @@ static bool unix_address(const char *path, struct sockaddr_un *address, GError *
 static bool unix_stale(const struct sockaddr_un *address)
 {
     struct host_handle probe;
-    int number = attempt(attempt_connect, (const struct sockaddr *)address, sizeof(*address),
-                         &probe);
+    int number =
+        attempt(attempt_connect, (const struct sockaddr *)address, sizeof(*address), &probe);
     if (number == 0) {
         host_socket_close(probe);
     }
@@ -183,8 +183,8 @@ bool host_socket_connect_unix(const char *path, struct host_handle *ret_socket, 
     if (!unix_address(path, &address, error)) {
         return false;
     }
-    int number = attempt(attempt_connect, (const struct sockaddr *)&address, sizeof(address),
-                         ret_socket);
+    int number =
+        attempt(attempt_connect, (const struct sockaddr *)&address, sizeof(address), ret_socket);
     if (number) {
         return host_fail(error, number, "cannot connect to the socket '%s'", path);
     }

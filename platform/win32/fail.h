@@ -8,5 +8,4 @@
 #include "platform/error.h"
 
 /* Sets `error` to "<formatted>: <what `number` of GetLastError means>"; always returns false. */
-bool host_fail(GError **error, unsigned long number, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
+bool host_fail(GError **error, unsigned long number, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -214,8 +214,8 @@ static int64_t transfer_all(struct host_file *file, void *data, size_t size, uin
     DWORD number = event ? 0 : GetLastError();
     while (!number && done < size) {
         DWORD step;
-        number = transfer(file, (char *)data + done, size - done, offset + done, write, event,
-                          &step);
+        number =
+            transfer(file, (char *)data + done, size - done, offset + done, write, event, &step);
         if (!number && step == 0) {
             break;
         }

@@ -74,9 +74,9 @@ static char *processor_name(void)
 {
     wchar_t name[256] = { 0 };
     DWORD size = sizeof(name) - sizeof(*name);
-    LONG failed = RegGetValueW(HKEY_LOCAL_MACHINE,
-                               L"HARDWARE\\DESCRIPTION\\System\\CentralProcessor\\0",
-                               L"ProcessorNameString", RRF_RT_REG_SZ, NULL, name, &size);
+    LONG failed =
+        RegGetValueW(HKEY_LOCAL_MACHINE, L"HARDWARE\\DESCRIPTION\\System\\CentralProcessor\\0",
+                     L"ProcessorNameString", RRF_RT_REG_SZ, NULL, name, &size);
     return failed ? g_strdup("unknown processor") : g_strstrip(text_from_wide(name));
 }
 
@@ -105,8 +105,8 @@ char *host_description(void)
         get_wine ? g_strdup_printf(" (Wine %s)", ((get_wine_version_fn *)(void *)get_wine)())
                  : g_strdup("");
     return g_strdup_printf("Windows %lu.%lu.%lu%s %s, %s", version.dwMajorVersion,
-                           version.dwMinorVersion, version.dwBuildNumber, wine,
-                           architecture_name(), processor);
+                           version.dwMinorVersion, version.dwBuildNumber, wine, architecture_name(),
+                           processor);
 }
 
 /* As CommandLineToArgvW undoes it: backslashes count only before a quotation mark. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Standard input as a pipe, a file and (on POSIX) a terminal; its mode is restored on every exit."""
+"""Standard input as a pipe, a file and (POSIX) a terminal; its mode is restored on every exit."""
 import os
 import select
 import signal

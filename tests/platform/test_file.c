@@ -1,4 +1,4 @@
-/* Files: what is written at an offset is read there, by any thread and any name; failures say why. */
+/* Files: bytes written at an offset are read there by any thread and name; failures say why. */
 #include "platform/file.h"
 
 #include <string.h>
@@ -88,10 +88,12 @@ static void test_modes(void)
     expect(&error, HOST_ERROR_NOT_FOUND, path);
     g_assert_null(host_file_open(path, READ_WRITE, &error));
     expect(&error, HOST_ERROR_NOT_FOUND, path);
-    struct host_file *file = open_ok(path, HOST_FILE_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE);
+    struct host_file *file =
+        open_ok(path, HOST_FILE_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE);
     g_assert_cmpint(host_file_write(file, "12345", 5, 0), ==, 5);
     host_file_close(file);
-    g_assert_null(host_file_open(path, READ_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE, &error));
+    g_assert_null(
+        host_file_open(path, READ_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE, &error));
     expect(&error, HOST_ERROR_EXISTS, path);
     file = open_ok(path, HOST_FILE_READ);
     g_assert_cmpint(host_file_write(file, "x", 1, 0), ==, FILE_ERROR_READ_ONLY);

@@ -12,8 +12,9 @@ static const char *program;
 
 /* What quoting for the host's command line may get wrong. */
 static const char *const odd_arguments[] = {
-    "compare", "", "two words", "quo\"te", "back\\slash", "trailing\\", "both\\\"", "\\\\\\\"",
-    "Jürgen Ωλ 日本", "%PATH%", "$HOME", "*", "'", "a\tb", NULL,
+    "compare",    "",         "two words", "quo\"te",        "back\\slash",
+    "trailing\\", "both\\\"", "\\\\\\\"",  "Jürgen Ωλ 日本", "%PATH%",
+    "$HOME",      "*",        "'",         "a\tb",           NULL,
 };
 
 static int compare_arguments(char **arguments)
