@@ -110,8 +110,14 @@ static bool image_gunzip(struct image *image, GError **error)
 static bool image_check_sections(const struct image *image, GError **error)
 {
     uint64_t pe = get32(image->data + 0x3c);
-    if (pe + PE_HEADER_SIZE > image->size || memcmp(image->data + pe, "PE\0\0", 4) != 0) {
+    if (memcmp(image->data, "MZ", 2) != 0) {
         return true; /* no EFI stub: nothing says how long the file is */
+    }
+    if (pe + PE_HEADER_SIZE > image->size) {
+        return image_fail(image, error, "cut short in its PE header");
+    }
+    if (memcmp(image->data + pe, "PE\0\0", 4) != 0) {
+        return image_fail(image, error, "its PE header is damaged");
     }
     unsigned count = get16(image->data + pe + 6);
     uint64_t table = pe + PE_HEADER_SIZE + get16(image->data + pe + 20);

@@ -12,7 +12,7 @@
 
 #include "emu/mem/bus.h"
 
-#define IMAGE_SIZE_MAX    (4ull << 30) /* of a file, and of what it unpacks to */
+#define IMAGE_SIZE_MAX     (2047u << 20) /* of a file, and of what it unpacks to */
 #define IMAGE_SEGMENTS_MAX 32
 
 /* Bytes for one stretch of guest memory; what is behind `file_size` is zeros. */
