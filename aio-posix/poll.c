@@ -1,6 +1,8 @@
 /* The plain waiter: poll(2) over an array that is rebuilt when handlers changed. */
 #include "aio-posix/poll.h"
 
+#include <assert.h>
+
 #include "platform/event.h"
 
 struct poll_waiter {
@@ -103,6 +105,25 @@ bool poll_wait(struct aio_waiter *waiter, int64_t until_ns)
 void poll_wake(struct aio_waiter *waiter)
 {
     host_event_set(&((struct poll_waiter *)waiter)->wake);
+}
+
+static_assert(POLLIN == G_IO_IN && POLLOUT == G_IO_OUT, "glib's poll is the host's");
+
+unsigned poll_fds(struct aio_waiter *waiter, GPollFD *fds, unsigned max, bool *ret_now)
+{
+    struct poll_waiter *poller = (struct poll_waiter *)waiter;
+
+    (void)ret_now;
+    aio_handlers_lock(waiter->ctx);
+    if (poller->changed) {
+        poll_rebuild(poller);
+    }
+    aio_handlers_unlock(waiter->ctx);
+    for (unsigned i = 0; i <= poller->count && i < max; i++) {
+        fds[i] = (GPollFD){ .fd = poller->fds[i].fd,
+                            .events = (gushort)poller->fds[i].events };
+    }
+    return poller->count + 1;
 }
 
 void poll_finish(struct aio_waiter *waiter)

@@ -22,6 +22,9 @@ void poll_wake(struct aio_waiter *waiter);
 /* See struct aio_waiter_ops. */
 void poll_finish(struct aio_waiter *waiter);
 
+/* See struct aio_waiter_ops. */
+unsigned poll_fds(struct aio_waiter *waiter, GPollFD *fds, unsigned max, bool *ret_now);
+
 /* poll(2) until host_monotonic_ns() is `until_ns` (0: do not wait; INT64_MAX: no end), as exactly
  * as the host can; may end early. The number of entries with events, 0 also on failure. */
 int poll_until(struct pollfd *fds, nfds_t count, int64_t until_ns);

@@ -8,6 +8,7 @@ static const struct aio_waiter_ops wfmo_only = {
     .update = wfmo_update,
     .wait = wfmo_wait,
     .wake = wfmo_wake,
+    .poll_fds = wfmo_poll_fds,
     .finish = wfmo_finish,
 };
 

@@ -189,3 +189,19 @@ void wfmo_wake(struct aio_waiter *waiter)
 {
     host_event_set(&((struct wfmo_waiter *)waiter)->wake);
 }
+
+unsigned wfmo_poll_fds(struct aio_waiter *waiter, GPollFD *fds, unsigned max, bool *ret_now)
+{
+    struct wfmo_waiter *wfmo = (struct wfmo_waiter *)waiter;
+
+    aio_handlers_lock(waiter->ctx);
+    if (wfmo->changed) {
+        wfmo_rebuild(wfmo);
+    }
+    aio_handlers_unlock(waiter->ctx);
+    *ret_now |= socket_set_look(&wfmo->sockets, waiter->ctx);
+    for (unsigned i = 0; i < wfmo->length && i < max; i++) {
+        fds[i] = (GPollFD){ .fd = (intptr_t)wfmo->array[i], .events = G_IO_IN };
+    }
+    return wfmo->length;
+}

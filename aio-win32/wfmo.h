@@ -21,4 +21,7 @@ bool wfmo_wait(struct aio_waiter *waiter, int64_t until_ns);
 void wfmo_wake(struct aio_waiter *waiter);
 
 /* See struct aio_waiter_ops. */
+unsigned wfmo_poll_fds(struct aio_waiter *waiter, GPollFD *fds, unsigned max, bool *ret_now);
+
+/* See struct aio_waiter_ops. */
 void wfmo_finish(struct aio_waiter *waiter);

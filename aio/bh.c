@@ -170,7 +170,7 @@ static bool bh_run_one(struct aio_bh *bh)
     bool last = (flags & (BH_DELETED | BH_ONESHOT)) != 0;
 
     if (run) {
-        bh->fn(bh->opaque);
+        aio_call(bh->ctx, AIO_EVENT_BH, bh->name, bh->fn, bh->opaque);
     }
     if (last) {
         g_free(bh);

@@ -87,5 +87,28 @@ bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct 
                               aio_handler_fn *io_read, aio_handler_fn *io_write, void *opaque,
                               GError **error);
 
+/* How a handler is looked at without asking the host, while that pays. */
+struct aio_poll_fns {
+    bool (*poll)(void *opaque);         /* cheap look: has something come? Home thread. */
+    void (*ready)(void *opaque);        /* it has; runs like io_read */
+    void (*begin)(void *opaque);        /* polling begins: the other side need not signal. NULL: - */
+    void (*end)(void *opaque);          /* polling ends, it must again; `poll` is called once more */
+};
+
+/* Adds busy polling to a handler that is set; `fns` must outlive it, NULL removes. Home thread. */
+void aio_set_fd_poll(struct aio_context *ctx, struct host_handle handle,
+                     const struct aio_poll_fns *fns);
+
+/* Lets a blocking poll look for work up to `max_ns` before it sleeps, as long as that pays; 0 (the
+ * default) never. Home thread. */
+void aio_context_set_poll_max(struct aio_context *ctx, int64_t max_ns);
+
+/* Runs the context inside of a glib main loop in place of aio_poll: attach it to the GMainContext
+ * of the home thread. One at a time; holds a reference until it is destroyed. */
+GSource *aio_get_g_source(struct aio_context *ctx);
+
+/* The context whose callback the calling thread runs, or that it is home of; NULL if none. */
+struct aio_context *aio_context_current(void);
+
 /* The context's name. */
 const char *aio_context_name(const struct aio_context *ctx);

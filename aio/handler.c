@@ -40,7 +40,7 @@ static void ready_remove(struct aio_context *ctx, struct aio_handler *handler)
 
 void aio_handler_ready(struct aio_handler *handler, struct aio_context *ctx, unsigned io)
 {
-    io &= handler->want;
+    io &= handler->want | (handler->poller ? AIO_POLLED : 0u);
     if (!io) {
         return;
     }
@@ -90,17 +90,25 @@ static bool waiter_switch(struct aio_context *ctx, const struct aio_waiter_ops *
         old->ops->update(old, ctx->handlers[i], 0, NULL);
     }
     old->ops->wake(old);
+    atomic_fetch_add_explicit(&ctx->handlers_serial, 1, memory_order_release);
     return true;
 }
 
 /* Takes the larger waiter when the set has grown; staying with the plain one is no error. */
-static void waiter_grow(struct aio_context *ctx)
+static void waiter_grow(struct aio_context *ctx, unsigned count)
 {
     const struct aio_waiter_ops *ops = waiter_now(ctx)->ops;
 
-    if (ops->larger && !ctx->plain_only && ctx->handler_count + 1 >= ops->larger_from) {
+    if (ops->larger && !ctx->plain_only && count >= ops->larger_from) {
         ctx->plain_only = !waiter_switch(ctx, ops->larger, 1, NULL);
     }
+}
+
+void aio_handlers_grow(struct aio_context *ctx)
+{
+    aio_handlers_lock(ctx);
+    waiter_grow(ctx, UINT_MAX);
+    aio_handlers_unlock(ctx);
 }
 
 /* Tells the waiter, falling back to the plain one if the larger one refuses the handle. */
@@ -132,7 +140,7 @@ static bool handler_add(struct aio_context *ctx, struct host_handle handle, unsi
 {
     struct aio_handler *handler = g_new(struct aio_handler, 1);
 
-    waiter_grow(ctx);
+    waiter_grow(ctx, ctx->handler_count + 1);
     *handler = *like;
     handler->handle = handle;
     handler->index = ctx->handler_count;
@@ -145,7 +153,8 @@ static bool handler_add(struct aio_context *ctx, struct host_handle handle, unsi
         ctx->handler_capacity = ctx->handler_capacity ? ctx->handler_capacity * 2 : 16;
         ctx->handlers = g_renew(struct aio_handler *, ctx->handlers, ctx->handler_capacity);
     }
-    ctx->handlers[ctx->handler_count++] = handler;
+    ctx->handlers[handler->index] = handler;
+    atomic_store_explicit(&ctx->handler_count, handler->index + 1, memory_order_release);
     g_hash_table_insert(ctx->handler_by_os, handle_key(handle), handler);
     return true;
 }
@@ -161,6 +170,7 @@ static bool handler_change(struct aio_context *ctx, struct aio_handler *handler,
     handler->io_read = like->io_read;
     handler->io_write = like->io_write;
     handler->opaque = like->opaque;
+    want |= handler->poller ? AIO_POLLED : 0u;
     if (handler->ready && !(handler->ready & want)) {
         ready_remove(ctx, handler);
     } else {
@@ -188,11 +198,14 @@ static void handler_wait_unused(struct aio_context *ctx)
 static void handler_remove(struct aio_context *ctx, struct aio_handler *handler)
 {
     struct aio_waiter *waiter = waiter_now(ctx);
-    struct aio_handler *last = ctx->handlers[--ctx->handler_count];
+    unsigned count = atomic_load_explicit(&ctx->handler_count, memory_order_relaxed) - 1;
+    struct aio_handler *last = ctx->handlers[count];
 
     waiter->ops->update(waiter, handler, 0, NULL);
+    aio_poller_remove(ctx, handler);
     ready_remove(ctx, handler);
     handler->want = 0;
+    atomic_store_explicit(&ctx->handler_count, count, memory_order_relaxed);
     ctx->handlers[handler->index] = last;
     last->index = handler->index;
     g_hash_table_remove(ctx->handler_by_os, handle_key(handler->handle));
@@ -221,11 +234,28 @@ bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct 
     } else if (want) {
         done = handler_add(ctx, handle, want, &like, error);
     }
+    atomic_fetch_add_explicit(&ctx->handlers_serial, 1, memory_order_release);
     aio_handlers_unlock(ctx);
     if (!aio_context_is_home(ctx)) {
         aio_kick(ctx);
     }
     return done;
+}
+
+void aio_set_fd_poll(struct aio_context *ctx, struct host_handle handle,
+                     const struct aio_poll_fns *fns)
+{
+    struct aio_handler *handler;
+
+    aio_context_set_home(ctx);
+    aio_handlers_lock(ctx);
+    handler = g_hash_table_lookup(ctx->handler_by_os, handle_key(handle));
+    assert(handler && "polling is added to a handler that is set");
+    aio_poller_remove(ctx, handler);
+    if (fns) {
+        aio_poller_add(handler, fns);
+    }
+    aio_handlers_unlock(ctx);
 }
 
 bool aio_handlers_wait(struct aio_context *ctx, int64_t until_ns)
@@ -235,6 +265,7 @@ bool aio_handlers_wait(struct aio_context *ctx, int64_t until_ns)
 
     aio_handlers_lock(ctx);
     g_ptr_array_set_size(ctx->handlers_dead, 0);
+    aio_poller_free_dead(ctx);
     ctx->waiting_with = waiter;
     ctx->wait_serial++;
     aio_handlers_unlock(ctx);
@@ -246,22 +277,36 @@ bool aio_handlers_wait(struct aio_context *ctx, int64_t until_ns)
     return woken;
 }
 
-/* Takes one callback of the first ready handler out; the handler must not be touched after. */
-static bool ready_take(struct aio_context *ctx, aio_handler_fn **ret_fn, void **ret_opaque)
+/* One callback, out of the lock's reach. */
+struct ready_call {
+    const char *name;
+    aio_handler_fn *fn;
+    void *opaque;
+    struct aio_poller *poller;
+};
+
+/* Takes one callback of the first ready handler; the handler must not be touched after. */
+static bool ready_take(struct aio_context *ctx, struct ready_call *ret_call)
 {
     struct aio_handler *handler = ctx->ready_first;
-    bool read = handler && (handler->ready & AIO_READ);
+    unsigned io;
 
     if (!handler) {
         return false;
     }
-    *ret_fn = read ? handler->io_read : handler->io_write;
-    *ret_opaque = handler->opaque;
-    handler->fired++;
-    if (read && (handler->ready & AIO_WRITE)) {
-        handler->ready = AIO_WRITE;
+    io = handler->ready & -handler->ready; /* the lowest bit */
+    *ret_call = (struct ready_call){ .name = handler->name, .opaque = handler->opaque };
+    if (io == AIO_POLLED) {
+        ret_call->poller = handler->poller;
+        ret_call->fn = handler->poller->fns->ready;
     } else {
+        ret_call->fn = io == AIO_READ ? handler->io_read : handler->io_write;
+    }
+    handler->fired++;
+    if (handler->ready == io) {
         ready_remove(ctx, handler);
+    } else {
+        handler->ready &= ~io;
     }
     return true;
 }
@@ -269,13 +314,21 @@ static bool ready_take(struct aio_context *ctx, aio_handler_fn **ret_fn, void **
 bool aio_handlers_run(struct aio_context *ctx)
 {
     bool progress = false;
-    aio_handler_fn *fn;
-    void *opaque;
+    struct ready_call call;
 
+    if (!ctx->ready_first) {
+        return false;
+    }
     aio_handlers_lock(ctx);
-    while (ready_take(ctx, &fn, &opaque)) {
+    while (ready_take(ctx, &call)) {
         aio_handlers_unlock(ctx);
-        fn(opaque);
+        if (call.poller) {
+            call.poller->running = true;
+        }
+        aio_call(ctx, AIO_EVENT_HANDLER, call.name, call.fn, call.opaque);
+        if (call.poller) {
+            call.poller->running = false;
+        }
         progress = true;
         aio_handlers_lock(ctx);
     }

@@ -62,9 +62,74 @@ struct aio_timer_list {
     struct aio_timer_list *next;
 };
 
+/* What the home thread is doing, for whoever looks from outside. */
+enum aio_state { AIO_OUTSIDE, AIO_WAITING, AIO_POLLING, AIO_DISPATCHING };
+
+/* What a context remembers of its recent past. */
+enum aio_event {
+    AIO_EVENT_NONE,
+    AIO_EVENT_BH,       /* ran; how long */
+    AIO_EVENT_HANDLER,  /* ran; how long */
+    AIO_EVENT_TIMER,    /* ran; how long */
+    AIO_EVENT_WAIT,     /* a wait ended; how long it was */
+    AIO_EVENT_EARLY,    /* the same, before its time; by how much */
+    AIO_EVENT_SPURIOUS, /* the same, woken by nobody */
+    AIO_EVENT_WAKE,     /* somebody woke the waiter */
+};
+
+/* Written by any thread, word by word: an entry that is being overwritten reads mixed up. */
+struct aio_trace_entry {
+    _Atomic int64_t time_ns;
+    _Atomic int64_t detail_ns;
+    _Atomic(const char *) name;
+    atomic_uint event;
+};
+
+/* Entries of the trace ring; a power of two. */
+#define AIO_TRACE_ENTRIES 1024u
+
+struct aio_trace {
+    atomic_uint next;
+    struct aio_trace_entry entries[AIO_TRACE_ENTRIES];
+};
+
+/* Busy polling of one handler. */
+struct aio_poller {
+    struct aio_poller *next; /* of the active ones */
+    struct aio_handler *handler;
+    const struct aio_poll_fns *fns;
+    int64_t poll_ns;
+    int64_t ready_ns; /* when it was ready last */
+    bool active;
+    bool running; /* its callback runs: a nested poll must not call it again */
+};
+
+/* The callback that runs now, innermost first known. */
+struct aio_running {
+    _Atomic(const char *) name;
+    _Atomic int64_t since_ns;
+};
+
+/* Adaptive polling of a context; times in ns. */
+struct aio_polling {
+    int64_t max_ns;
+    unsigned grow;
+    unsigned shrink;
+    int64_t notified_ns;       /* how long it pays to look out for a notify */
+    struct aio_poller *active; /* handlers that are looked at; home thread */
+    GPtrArray *dead;           /* freed by the outermost poll */
+    bool started;
+};
+
 /* Counted by the home thread, read by anybody. */
 struct aio_stats {
+    _Atomic uint64_t callbacks;
+    _Atomic uint64_t polled; /* waits that busy polling made needless */
+    _Atomic uint64_t slow;   /* callbacks that held the loop longer than AIO_SLOW_NS */
+    _Atomic int64_t longest_ns;
+    _Atomic(const char *) longest_name;
     _Atomic uint64_t passes;
+    _Atomic uint64_t nested;
     _Atomic uint64_t waits;
     _Atomic uint64_t early_wakeups;    /* the host's wait ended before its time for no reason */
     _Atomic uint64_t spurious_wakeups; /* woken, and nobody had notified */
@@ -84,19 +149,20 @@ struct aio_context {
     struct aio_clock *wait_clock;
     struct host_mutex *lock;
     _Atomic uintptr_t home;
-    unsigned depth;
+    atomic_uint depth; /* written by the home thread */
     unsigned fruitless; /* waits in a row that brought nothing: the next one is made longer */
 
     struct host_mutex handlers_lock;
     struct host_cond handlers_cond;
     struct aio_handler **handlers;
-    unsigned handler_count;
+    atomic_uint handler_count;
     unsigned handler_capacity;
     GHashTable *handler_by_os;
     struct aio_handler *ready_first;
     struct aio_handler *ready_last;
     GPtrArray *handlers_dead;        /* freed when nothing can point to them */
     struct aio_waiter *waiting_with; /* NULL outside of a wait */
+    _Atomic uint64_t handlers_serial; /* changes when the set of handles may have */
     bool plain_only;                 /* the larger waiter failed once: stay */
     uint64_t wait_serial;
 
@@ -110,14 +176,33 @@ struct aio_context {
     struct aio_timer_list *timer_lists;
     uint64_t timer_sequence;
 
+    struct aio_polling polling;
+    unsigned source_notified; /* taken by its check, for its dispatch */
+    bool source_asked; /* aio_notify was called since somebody cleared this */
+    struct aio_source *source; /* NULL unless a glib loop runs this context */
+
+    atomic_uint state; /* enum aio_state */
+    _Atomic int64_t state_until_ns; /* of a wait: its deadline */
+    int64_t now_ns;                 /* the wait clock at the end of the last wait or callback */
+    struct aio_running running;
     struct aio_stats stats;
+    struct aio_trace *trace;
 };
+
+/* A callback that runs longer holds everybody else up; it is counted and reported. */
+#define AIO_SLOW_NS INT64_C(50000000)
 
 /* Makes the context look at its work again. Any thread. */
 void aio_kick(struct aio_context *ctx);
 
 /* Whether the caller is the context's home thread. */
 bool aio_context_is_home(const struct aio_context *ctx);
+
+/* Makes it the thread's current context; returns the one before. */
+struct aio_context *aio_context_enter(struct aio_context *ctx);
+
+/* Makes the one before the current one again. */
+void aio_context_leave(struct aio_context *outer);
 
 /* Counts one more; the home thread is the only writer. */
 static inline void aio_count(_Atomic uint64_t *counter)
@@ -126,6 +211,45 @@ static inline void aio_count(_Atomic uint64_t *counter)
 
     atomic_store_explicit(counter, value + 1, memory_order_relaxed);
 }
+
+/* Runs one callback, known by its name to whoever looks meanwhile and afterwards. */
+void aio_call(struct aio_context *ctx, enum aio_event event, const char *name,
+              void (*fn)(void *opaque), void *opaque);
+
+/* Writes one line into the trace ring. Any thread. */
+void aio_trace_add(struct aio_context *ctx, enum aio_event event, const char *name,
+                   int64_t time_ns, int64_t detail_ns);
+
+/* Until when a poll that has raised notify_me may sleep: 0 for not at all. Home thread. */
+int64_t aio_wait_deadline(struct aio_context *ctx);
+
+/* Takes what was notified so far, after the wait; enum aio_notified. Home thread. */
+unsigned aio_notified_take(struct aio_context *ctx);
+
+/* Runs everything that is due, in the contract's order; true if a callback ran. Home thread. */
+bool aio_dispatch(struct aio_context *ctx);
+
+/* Looks at polled handlers and the notified flag for as long as that pays, at most until
+ * `deadline_ns`. What came is ready or notified afterwards. Home thread. */
+void aio_busy_poll(struct aio_context *ctx, int64_t deadline_ns);
+
+/* Looks once, if polling goes on: then the other side may not have signalled. Home thread. */
+void aio_busy_poll_look(struct aio_context *ctx);
+
+/* Ends polling and looks once more; true if something came meanwhile. Home thread. */
+bool aio_busy_poll_stop(struct aio_context *ctx);
+
+/* Learns from a pass whose polling and waiting together took `block_ns`. Home thread. */
+void aio_busy_poll_learn(struct aio_context *ctx, int64_t block_ns, bool notified);
+
+/* Makes a handler polled. Home thread. */
+void aio_poller_add(struct aio_handler *handler, const struct aio_poll_fns *fns);
+
+/* Forgets a handler's polling; the callbacks are not called any more. Home thread. */
+void aio_poller_remove(struct aio_context *ctx, struct aio_handler *handler);
+
+/* Frees pollers that were removed, unless a callback's frame may point to them. */
+void aio_poller_free_dead(struct aio_context *ctx);
 
 /* Makes the context's queue. */
 void aio_bh_queue_init(struct aio_context *ctx);
@@ -147,6 +271,9 @@ unsigned aio_timers_finish(struct aio_context *ctx);
 
 /* Starts the context with its first waiter. */
 bool aio_handlers_init(struct aio_context *ctx, const struct aio_waiter_ops *ops, GError **error);
+
+/* Goes over to the larger waiter already now, if there is one. */
+void aio_handlers_grow(struct aio_context *ctx);
 
 /* Waits with the context's waiter until `until_ns`; true if somebody woke it. Home thread. */
 bool aio_handlers_wait(struct aio_context *ctx, int64_t until_ns);

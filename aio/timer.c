@@ -288,6 +288,7 @@ static void list_take_due(struct aio_timer_list *list)
 static bool list_run_one(struct aio_context *ctx, struct aio_timer_list *list)
 {
     struct aio_timer *timer = list->due_first;
+    const char *name;
     aio_timer_fn *fn;
     void *opaque;
 
@@ -296,10 +297,11 @@ static bool list_run_one(struct aio_context *ctx, struct aio_timer_list *list)
     }
     due_remove(list, timer);
     atomic_store_explicit(&timer->expire_ns, -1, memory_order_relaxed);
+    name = timer->name;
     fn = timer->fn;
     opaque = timer->opaque;
     host_mutex_unlock(&ctx->timer_lock);
-    fn(opaque);
+    aio_call(ctx, AIO_EVENT_TIMER, name, fn, opaque);
     host_mutex_lock(&ctx->timer_lock);
     return true;
 }

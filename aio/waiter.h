@@ -13,10 +13,11 @@
 
 struct aio_context;
 struct aio_handler;
+struct aio_poller;
 struct aio_waiter_ops;
 
 /* What a handler waits for, and what came. */
-enum aio_io { AIO_READ = 1, AIO_WRITE = 2 };
+enum aio_io { AIO_READ = 1, AIO_WRITE = 2, AIO_POLLED = 4 /* said a poll function */ };
 
 /* One way to wait, working for one context. The host's struct begins with it. */
 struct aio_waiter {
@@ -56,6 +57,10 @@ struct aio_waiter_ops {
     /* Ends the wait that is under way or comes next. Any thread, never blocks. */
     void (*wake)(struct aio_waiter *waiter);
 
+    /* What another loop must wait for instead: up to `max` entries, the number there are. Sets
+     * *ret_now if something is ready already. Home thread, handlers' lock not held. */
+    unsigned (*poll_fds)(struct aio_waiter *waiter, GPollFD *fds, unsigned max, bool *ret_now);
+
     /* Frees it; no handler is in it any more. */
     void (*finish)(struct aio_waiter *waiter);
 };
@@ -76,6 +81,7 @@ struct aio_handler {
     void (*io_write)(void *opaque);
     void *opaque;
     uint64_t fired; /* callbacks called */
+    struct aio_poller *poller; /* NULL: never busy-polled */
 };
 
 /* The waiter a new context begins with on this host; it goes over to a larger one by itself. */

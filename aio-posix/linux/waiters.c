@@ -125,6 +125,16 @@ static void epoll_waiter_wake(struct aio_waiter *waiter)
     host_event_set(&((struct epoll_waiter *)waiter)->wake);
 }
 
+/* One descriptor stands for all: it is readable while one of them is ready. */
+static unsigned epoll_fds(struct aio_waiter *waiter, GPollFD *fds, unsigned max, bool *ret_now)
+{
+    (void)ret_now;
+    if (max > 0) {
+        fds[0] = (GPollFD){ .fd = ((struct epoll_waiter *)waiter)->fd, .events = G_IO_IN };
+    }
+    return 1;
+}
+
 static void epoll_finish(struct aio_waiter *waiter)
 {
     struct epoll_waiter *poller = (struct epoll_waiter *)waiter;
@@ -168,10 +178,10 @@ static struct aio_waiter *epoll_start(const struct aio_waiter_ops *ops, struct a
 
 #define PPOLL_FUNCTIONS                                                                            \
     .name = "ppoll", .start = poll_start, .update = poll_update, .wait = poll_wait,                \
-    .wake = poll_wake, .finish = poll_finish
+    .wake = poll_wake, .poll_fds = poll_fds, .finish = poll_finish
 #define EPOLL_FUNCTIONS                                                                            \
     .name = "epoll", .start = epoll_start, .update = epoll_update, .wait = epoll_waiter_wait,      \
-    .wake = epoll_waiter_wake, .finish = epoll_finish
+    .wake = epoll_waiter_wake, .poll_fds = epoll_fds, .finish = epoll_finish
 
 static const struct aio_waiter_ops ppoll_only = { PPOLL_FUNCTIONS };
 static const struct aio_waiter_ops epoll_only = { EPOLL_FUNCTIONS };

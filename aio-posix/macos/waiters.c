@@ -10,6 +10,7 @@ static const struct aio_waiter_ops plain_ops = {
     .update = poll_update,
     .wait = poll_wait,
     .wake = poll_wake,
+    .poll_fds = poll_fds,
     .finish = poll_finish,
 };
 

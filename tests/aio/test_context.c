@@ -7,14 +7,14 @@
 #include "aio/notifier.h"
 #include "aio/threadpool.h"
 #include "aio/timer.h"
-#include "aio/waiter.h"
 #include "platform/clock.h"
 #include "platform/thread.h"
+#include "tests/aio/contract.h"
 
 #define MS INT64_C(1000000)
 
 struct fixture {
-    struct aio_context *ctx;
+    struct contract base;
     GString *order; /* what ran, a letter each */
     unsigned calls;
 };
@@ -43,24 +43,21 @@ static void letter_run(void *opaque)
     if (letter->nest) {
         letter->nest = false;
         g_string_append_c(letter->fixture->order, '(');
-        aio_poll(letter->fixture->ctx, false);
+        aio_poll(letter->fixture->base.ctx, false);
         g_string_append_c(letter->fixture->order, ')');
     }
 }
 
-static void fixture_set_up(struct fixture *fixture, gconstpointer waiter)
+static void fixture_set_up(struct fixture *fixture, gconstpointer way)
 {
-    GError *error = NULL;
-
-    fixture->ctx = aio_context_new_with("test", waiter, aio_clock_host(), &error);
-    g_assert_no_error(error);
+    contract_set_up(&fixture->base, way);
     fixture->order = g_string_new("");
 }
 
-static void fixture_tear_down(struct fixture *fixture, gconstpointer waiter)
+static void fixture_tear_down(struct fixture *fixture, gconstpointer way)
 {
-    (void)waiter;
-    aio_context_unref(fixture->ctx);
+    (void)way;
+    contract_tear_down(&fixture->base);
     g_string_free(fixture->order, TRUE);
 }
 
@@ -69,25 +66,25 @@ static void count_call(void *opaque)
     ((struct fixture *)opaque)->calls++;
 }
 
-static void test_empty(struct fixture *fixture, gconstpointer waiter)
+static void test_empty(struct fixture *fixture, gconstpointer way)
 {
-    (void)waiter;
-    g_assert_false(aio_poll(fixture->ctx, false));
-    aio_notify(fixture->ctx);
-    g_assert_false(aio_poll(fixture->ctx, true));
-    aio_notify(fixture->ctx);
-    g_assert_false(aio_poll(fixture->ctx, false));
-    g_assert_false(aio_poll(fixture->ctx, true)); /* a poll that cannot block leaves the notify */
+    (void)way;
+    g_assert_false(contract_poll(&fixture->base, false));
+    aio_notify(fixture->base.ctx);
+    g_assert_false(contract_poll(&fixture->base, true));
+    aio_notify(fixture->base.ctx);
+    g_assert_false(contract_poll(&fixture->base, false));
+    g_assert_false(contract_poll(&fixture->base, true)); /* a poll that cannot block leaves the notify */
 }
 
-static void test_bh_order(struct fixture *fixture, gconstpointer waiter)
+static void test_bh_order(struct fixture *fixture, gconstpointer way)
 {
     struct letter letters[5];
 
-    (void)waiter;
+    (void)way;
     for (int i = 0; i < 5; i++) {
         letters[i] = (struct letter){ .fixture = fixture, .letter = (char)('a' + i) };
-        letters[i].bh = aio_bh_new(fixture->ctx, "letter", letter_run, &letters[i]);
+        letters[i].bh = aio_bh_new(fixture->base.ctx, "letter", letter_run, &letters[i]);
     }
     letters[1].nest = true;
     letters[1].again = letters[0].bh;
@@ -96,9 +93,9 @@ static void test_bh_order(struct fixture *fixture, gconstpointer waiter)
         aio_bh_schedule(letters[i].bh);
     }
     aio_bh_cancel(letters[3].bh);
-    g_assert_true(aio_poll(fixture->ctx, true));
+    g_assert_true(contract_poll(&fixture->base, true));
     g_assert_cmpstr(fixture->order->str, ==, "ab(cea)");
-    g_assert_false(aio_poll(fixture->ctx, false));
+    g_assert_false(contract_poll(&fixture->base, false));
     letters[0].remove = letters[0].bh;
     letters[1].remove = letters[4].bh;
     letters[2].again = letters[2].bh;
@@ -107,29 +104,29 @@ static void test_bh_order(struct fixture *fixture, gconstpointer waiter)
         aio_bh_schedule(letters[i].bh);
     }
     g_string_truncate(fixture->order, 0);
-    g_assert_true(aio_poll(fixture->ctx, true));
+    g_assert_true(contract_poll(&fixture->base, true));
     g_assert_cmpstr(fixture->order->str, ==, "eabc");
-    g_assert_true(aio_poll(fixture->ctx, true));
+    g_assert_true(contract_poll(&fixture->base, true));
     g_assert_cmpstr(fixture->order->str, ==, "eabcc");
-    aio_bh_schedule_oneshot(fixture->ctx, "once", count_call, fixture);
-    aio_bh_schedule_oneshot(fixture->ctx, "once", count_call, fixture);
-    g_assert_true(aio_poll(fixture->ctx, true));
+    aio_bh_schedule_oneshot(fixture->base.ctx, "once", count_call, fixture);
+    aio_bh_schedule_oneshot(fixture->base.ctx, "once", count_call, fixture);
+    g_assert_true(contract_poll(&fixture->base, true));
     g_assert_cmpint(fixture->calls, ==, 2);
     aio_bh_delete(letters[1].bh);
     aio_bh_delete(letters[2].bh);
     aio_bh_delete(letters[3].bh);
 }
 
-static void test_timers(struct fixture *fixture, gconstpointer waiter)
+static void test_timers(struct fixture *fixture, gconstpointer way)
 {
     struct letter letters[4];
     struct aio_timer timers[4];
     int64_t due_ns = host_monotonic_ns() + 30 * MS;
 
-    (void)waiter;
+    (void)way;
     for (int i = 0; i < 4; i++) {
         letters[i] = (struct letter){ .fixture = fixture, .letter = (char)('a' + i) };
-        timer_init(&timers[i], fixture->ctx, aio_clock_host(), "letter", letter_run, &letters[i]);
+        timer_init(&timers[i], fixture->base.ctx, aio_clock_host(), "letter", letter_run, &letters[i]);
     }
     timer_mod(&timers[2], due_ns);
     timer_mod(&timers[0], due_ns);
@@ -140,7 +137,7 @@ static void test_timers(struct fixture *fixture, gconstpointer waiter)
     timer_del(&timers[3]);
     g_assert_false(timer_pending(&timers[3]));
     g_assert_cmpint(timer_expire_ns(&timers[1]), ==, due_ns);
-    g_assert_true(aio_poll(fixture->ctx, true));
+    g_assert_true(contract_poll(&fixture->base, true));
     g_assert_cmpint(host_monotonic_ns(), >=, due_ns);
     g_assert_cmpstr(fixture->order->str, ==, "cab");
     g_assert_false(timer_pending(&timers[0]));
@@ -151,23 +148,23 @@ static void notifier_fired(struct event_notifier *notifier)
     g_assert_true(event_notifier_test_and_clear(notifier));
 }
 
-static void test_notifier(struct fixture *fixture, gconstpointer waiter)
+static void test_notifier(struct fixture *fixture, gconstpointer way)
 {
     struct event_notifier notifier;
     GError *error = NULL;
 
-    (void)waiter;
+    (void)way;
     g_assert_true(event_notifier_init(&notifier, true, &error));
-    g_assert_true(aio_set_event_notifier(fixture->ctx, &notifier, notifier_fired, &error));
-    g_assert_true(aio_poll(fixture->ctx, true));
-    g_assert_false(aio_poll(fixture->ctx, false));
+    g_assert_true(aio_set_event_notifier(fixture->base.ctx, &notifier, notifier_fired, &error));
+    g_assert_true(contract_poll(&fixture->base, true));
+    g_assert_false(contract_poll(&fixture->base, false));
     event_notifier_set(&notifier);
     event_notifier_set(&notifier);
-    g_assert_true(aio_poll(fixture->ctx, true));
-    g_assert_false(aio_poll(fixture->ctx, false));
+    g_assert_true(contract_poll(&fixture->base, true));
+    g_assert_false(contract_poll(&fixture->base, false));
     event_notifier_set(&notifier);
-    aio_set_event_notifier(fixture->ctx, &notifier, NULL, NULL);
-    g_assert_false(aio_poll(fixture->ctx, false));
+    aio_set_event_notifier(fixture->base.ctx, &notifier, NULL, NULL);
+    g_assert_false(contract_poll(&fixture->base, false));
     event_notifier_cleanup(&notifier);
 }
 
@@ -191,58 +188,58 @@ static void other_thread_run(void *opaque)
         case 0: aio_bh_schedule(other->bh); break;
         case 1: timer_mod(&other->timer, host_monotonic_ns() + (round % 7) * 10000); break;
         case 2: event_notifier_set(&other->notifier); break;
-        default: aio_notify(other->fixture->ctx); break;
+        default: aio_notify(other->fixture->base.ctx); break;
         }
     }
 }
 
-static void test_wake(struct fixture *fixture, gconstpointer waiter)
+static void test_wake(struct fixture *fixture, gconstpointer way)
 {
     struct other_thread other = { .fixture = fixture };
     struct host_thread *thread;
     GError *error = NULL;
 
-    (void)waiter;
-    other.bh = aio_bh_new(fixture->ctx, "count", count_call, fixture);
-    timer_init(&other.timer, fixture->ctx, aio_clock_host(), "count", count_call, fixture);
+    (void)way;
+    other.bh = aio_bh_new(fixture->base.ctx, "count", count_call, fixture);
+    timer_init(&other.timer, fixture->base.ctx, aio_clock_host(), "count", count_call, fixture);
     g_assert_true(event_notifier_init(&other.notifier, false, &error));
-    g_assert_true(aio_set_event_notifier(fixture->ctx, &other.notifier, notifier_fired, &error));
+    g_assert_true(aio_set_event_notifier(fixture->base.ctx, &other.notifier, notifier_fired, &error));
     thread = host_thread_new("other", other_thread_run, &other, &error);
     g_assert_no_error(error);
     for (unsigned round = 0; round < 400; round++) {
-        g_assert_cmpint(aio_poll(fixture->ctx, true), ==, round % 4 != 3);
+        g_assert_cmpint(contract_poll(&fixture->base, true), ==, round % 4 != 3);
         atomic_store(&other.step, round + 1);
     }
     host_thread_join(thread);
     g_assert_cmpint(fixture->calls, ==, 200);
-    aio_set_event_notifier(fixture->ctx, &other.notifier, NULL, NULL);
+    aio_set_event_notifier(fixture->base.ctx, &other.notifier, NULL, NULL);
     event_notifier_cleanup(&other.notifier);
     aio_bh_delete(other.bh);
 }
 
-static void test_virtual_clock(struct fixture *fixture, gconstpointer waiter)
+static void test_virtual_clock(struct fixture *fixture, gconstpointer way)
 {
     struct aio_clock clock;
     struct aio_timer timer;
 
-    (void)waiter;
+    (void)way;
     aio_clock_init_virtual(&clock);
-    timer_init(&timer, fixture->ctx, &clock, "virtual", count_call, fixture);
+    timer_init(&timer, fixture->base.ctx, &clock, "virtual", count_call, fixture);
     timer_mod(&timer, 5 * MS);
-    g_assert_false(aio_poll(fixture->ctx, false));
+    g_assert_false(contract_poll(&fixture->base, false));
     g_assert_cmpint(aio_clock_now_ns(&clock), ==, 0);
     aio_clock_start(&clock);
-    g_assert_true(aio_poll(fixture->ctx, true));
+    g_assert_true(contract_poll(&fixture->base, true));
     g_assert_cmpint(aio_clock_now_ns(&clock), >=, 5 * MS);
     aio_clock_stop(&clock);
     aio_clock_set(&clock, 100 * MS);
     g_assert_cmpint(aio_clock_now_ns(&clock), ==, 100 * MS);
     timer_mod(&timer, 100 * MS);
-    g_assert_true(aio_poll(fixture->ctx, true));
+    g_assert_true(contract_poll(&fixture->base, true));
     g_assert_cmpint(fixture->calls, ==, 2);
-    aio_context_unref(fixture->ctx);
+    contract_tear_down(&fixture->base);
     aio_clock_finish(&clock);
-    fixture_set_up(fixture, waiter);
+    contract_set_up(&fixture->base, way);
 }
 
 static int64_t job_run(void *opaque)
@@ -258,13 +255,13 @@ static void job_done(void *opaque, int64_t result)
     *value = -1;
 }
 
-static void test_thread_pool(struct fixture *fixture, gconstpointer waiter)
+static void test_thread_pool(struct fixture *fixture, gconstpointer way)
 {
     int64_t values[100];
     GError *error = NULL;
-    struct thread_pool *pool = thread_pool_new(fixture->ctx, 4, &error);
+    struct thread_pool *pool = thread_pool_new(fixture->base.ctx, 4, &error);
 
-    (void)waiter;
+    (void)way;
     g_assert_no_error(error);
     for (int i = 0; i < 100; i++) {
         values[i] = i;
@@ -274,31 +271,24 @@ static void test_thread_pool(struct fixture *fixture, gconstpointer waiter)
     for (int i = 0; i < 100; i++) {
         g_assert_cmpint(values[i], ==, -1);
     }
-    while (aio_poll(fixture->ctx, false)) {
+    while (contract_poll(&fixture->base, false)) {
     }
 }
 
-static void add(const struct aio_waiter_ops *waiter, const char *name,
-                void (*test)(struct fixture *, gconstpointer))
-{
-    g_autofree char *path = g_strdup_printf("/%s/%s", waiter->name, name);
-
-    g_test_add(path, struct fixture, waiter, fixture_set_up, test, fixture_tear_down);
-}
+static const struct contract_test tests[] = {
+    { "empty", CONTRACT_TEST(test_empty) },
+    { "bh-order", CONTRACT_TEST(test_bh_order) },
+    { "timers", CONTRACT_TEST(test_timers) },
+    { "notifier", CONTRACT_TEST(test_notifier) },
+    { "wake", CONTRACT_TEST(test_wake) },
+    { "virtual-clock", CONTRACT_TEST(test_virtual_clock) },
+    { "thread-pool", CONTRACT_TEST(test_thread_pool) },
+};
 
 int main(int argc, char **argv)
 {
-    const struct aio_waiter_ops *waiter;
-
     g_test_init(&argc, &argv, NULL);
-    for (unsigned i = 0; (waiter = aio_waiter_nth(i)); i++) {
-        add(waiter, "empty", test_empty);
-        add(waiter, "bh-order", test_bh_order);
-        add(waiter, "timers", test_timers);
-        add(waiter, "notifier", test_notifier);
-        add(waiter, "wake", test_wake);
-        add(waiter, "virtual-clock", test_virtual_clock);
-        add(waiter, "thread-pool", test_thread_pool);
-    }
+    contract_add(tests, G_N_ELEMENTS(tests), sizeof(struct fixture), CONTRACT_TEST(fixture_set_up),
+                 CONTRACT_TEST(fixture_tear_down));
     return g_test_run();
 }
