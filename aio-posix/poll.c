@@ -120,8 +120,7 @@ unsigned poll_fds(struct aio_waiter *waiter, GPollFD *fds, unsigned max, bool *r
     }
     aio_handlers_unlock(waiter->ctx);
     for (unsigned i = 0; i <= poller->count && i < max; i++) {
-        fds[i] = (GPollFD){ .fd = poller->fds[i].fd,
-                            .events = (gushort)poller->fds[i].events };
+        fds[i] = (GPollFD){ .fd = poller->fds[i].fd, .events = (gushort)poller->fds[i].events };
     }
     return poller->count + 1;
 }

@@ -3,6 +3,7 @@
 
 static const struct aio_waiter_ops wfmo_only = {
     .name = "wfmo",
+    .handles_max = WFMO_HANDLES_MAX,
     .holds_handles = true,
     .start = wfmo_start,
     .update = wfmo_update,

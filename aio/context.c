@@ -48,7 +48,7 @@ void aio_context_set_home(struct aio_context *ctx)
         return;
     }
     if (!atomic_compare_exchange_strong(&ctx->home, &nobody, thread_mark())) {
-        assert(!"a context is polled by its home thread alone");
+        assert(false && "a context is polled by its home thread alone");
     }
 }
 

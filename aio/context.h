@@ -89,10 +89,10 @@ bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct 
 
 /* How a handler is looked at without asking the host, while that pays. */
 struct aio_poll_fns {
-    bool (*poll)(void *opaque);         /* cheap look: has something come? Home thread. */
-    void (*ready)(void *opaque);        /* it has; runs like io_read */
-    void (*begin)(void *opaque);        /* polling begins: the other side need not signal. NULL: - */
-    void (*end)(void *opaque);          /* polling ends, it must again; `poll` is called once more */
+    bool (*poll)(void *opaque);  /* cheap look: has something come? Home thread. */
+    void (*ready)(void *opaque); /* it has; runs like io_read */
+    void (*begin)(void *opaque); /* polling begins: the other side need not signal. NULL: - */
+    void (*end)(void *opaque);   /* polling ends, it must again; `poll` is called once more */
 };
 
 /* Adds busy polling to a handler that is set; `fns` must outlive it, NULL removes. Home thread. */

@@ -149,7 +149,7 @@ struct aio_context {
     struct aio_clock *wait_clock;
     struct host_mutex *lock;
     _Atomic uintptr_t home;
-    atomic_uint depth; /* written by the home thread */
+    atomic_uint depth;  /* written by the home thread */
     unsigned fruitless; /* waits in a row that brought nothing: the next one is made longer */
 
     struct host_mutex handlers_lock;
@@ -160,10 +160,10 @@ struct aio_context {
     GHashTable *handler_by_os;
     struct aio_handler *ready_first;
     struct aio_handler *ready_last;
-    GPtrArray *handlers_dead;        /* freed when nothing can point to them */
-    struct aio_waiter *waiting_with; /* NULL outside of a wait */
+    GPtrArray *handlers_dead;         /* freed when nothing can point to them */
+    struct aio_waiter *waiting_with;  /* NULL outside of a wait */
     _Atomic uint64_t handlers_serial; /* changes when the set of handles may have */
-    bool plain_only;                 /* the larger waiter failed once: stay */
+    bool plain_only;                  /* the larger waiter failed once: stay */
     uint64_t wait_serial;
 
     struct aio_bh_queue bh_queue;
@@ -177,11 +177,11 @@ struct aio_context {
     uint64_t timer_sequence;
 
     struct aio_polling polling;
-    unsigned source_notified; /* taken by its check, for its dispatch */
-    bool source_asked; /* aio_notify was called since somebody cleared this */
+    unsigned source_notified;  /* taken by its check, for its dispatch */
+    bool source_asked;         /* aio_notify was called since somebody cleared this */
     struct aio_source *source; /* NULL unless a glib loop runs this context */
 
-    atomic_uint state; /* enum aio_state */
+    atomic_uint state;              /* enum aio_state */
     _Atomic int64_t state_until_ns; /* of a wait: its deadline */
     int64_t now_ns;                 /* the wait clock at the end of the last wait or callback */
     struct aio_running running;
@@ -217,8 +217,8 @@ void aio_call(struct aio_context *ctx, enum aio_event event, const char *name,
               void (*fn)(void *opaque), void *opaque);
 
 /* Writes one line into the trace ring. Any thread. */
-void aio_trace_add(struct aio_context *ctx, enum aio_event event, const char *name,
-                   int64_t time_ns, int64_t detail_ns);
+void aio_trace_add(struct aio_context *ctx, enum aio_event event, const char *name, int64_t time_ns,
+                   int64_t detail_ns);
 
 /* Until when a poll that has raised notify_me may sleep: 0 for not at all. Home thread. */
 int64_t aio_wait_deadline(struct aio_context *ctx);

@@ -11,8 +11,8 @@
 
 /* From the third fruitless wait in a row each next one is made longer, up to 2^10 ms. */
 #define FRUITLESS_MAX 12u
-#define LONGER_FROM 2u
-#define LONGER_NS INT64_C(1000000)
+#define LONGER_FROM   2u
+#define LONGER_NS     INT64_C(1000000)
 
 /* A wait shorter than this that brought nothing is fruitless even if it reached its end. */
 #define SHORT_WAIT_NS INT64_C(100000)

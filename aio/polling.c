@@ -10,8 +10,8 @@
 #include "aio/loop.h"
 
 #define POLL_START_NS INT64_C(4000)
-#define POLL_GROW 2
-#define POLL_IDLE_NS INT64_C(7000000000)
+#define POLL_GROW     2
+#define POLL_IDLE_NS  INT64_C(7000000000)
 
 void aio_context_set_poll_max(struct aio_context *ctx, int64_t max_ns)
 {

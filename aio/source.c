@@ -134,8 +134,8 @@ static void source_finalize(GSource *base)
 
 GSource *aio_get_g_source(struct aio_context *ctx)
 {
-    static GSourceFuncs fns = { source_prepare, source_check, source_dispatch, source_finalize,
-                                NULL, NULL };
+    static GSourceFuncs fns = { source_prepare,  source_check, source_dispatch,
+                                source_finalize, NULL,         NULL };
     struct aio_source *source;
 
     assert(!ctx->source && "one glib loop runs a context");

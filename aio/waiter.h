@@ -35,6 +35,9 @@ struct aio_waiter_ops {
     /* What is taken when `update` fails; NULL: the failure goes to the caller. */
     const struct aio_waiter_ops *smaller;
 
+    /* Waitable handles it can hold; 0: as many as the host has. */
+    unsigned handles_max;
+
     /* The host must not be looking at a handle any more when its removal returns. */
     bool holds_handles;
 
@@ -80,7 +83,7 @@ struct aio_handler {
     void (*io_read)(void *opaque);
     void (*io_write)(void *opaque);
     void *opaque;
-    uint64_t fired; /* callbacks called */
+    uint64_t fired;            /* callbacks called */
     struct aio_poller *poller; /* NULL: never busy-polled */
 };
 

@@ -41,3 +41,6 @@ bool contract_poll(struct contract *contract, bool blocking);
 /* Registers each test once for every way. */
 void contract_add(const struct contract_test *tests, unsigned count, size_t fixture_size,
                   GTestFixtureFunc set_up, GTestFixtureFunc tear_down);
+
+/* Handles this way can hold if it has a limit, else `otherwise`. */
+unsigned contract_handles_max(const struct contract_way *way, unsigned otherwise);

@@ -74,7 +74,8 @@ static void test_empty(struct fixture *fixture, gconstpointer way)
     g_assert_false(contract_poll(&fixture->base, true));
     aio_notify(fixture->base.ctx);
     g_assert_false(contract_poll(&fixture->base, false));
-    g_assert_false(contract_poll(&fixture->base, true)); /* a poll that cannot block leaves the notify */
+    g_assert_false(
+        contract_poll(&fixture->base, true)); /* a poll that cannot block leaves the notify */
 }
 
 static void test_bh_order(struct fixture *fixture, gconstpointer way)
@@ -126,7 +127,8 @@ static void test_timers(struct fixture *fixture, gconstpointer way)
     (void)way;
     for (int i = 0; i < 4; i++) {
         letters[i] = (struct letter){ .fixture = fixture, .letter = (char)('a' + i) };
-        timer_init(&timers[i], fixture->base.ctx, aio_clock_host(), "letter", letter_run, &letters[i]);
+        timer_init(&timers[i], fixture->base.ctx, aio_clock_host(), "letter", letter_run,
+                   &letters[i]);
     }
     timer_mod(&timers[2], due_ns);
     timer_mod(&timers[0], due_ns);
@@ -203,7 +205,8 @@ static void test_wake(struct fixture *fixture, gconstpointer way)
     other.bh = aio_bh_new(fixture->base.ctx, "count", count_call, fixture);
     timer_init(&other.timer, fixture->base.ctx, aio_clock_host(), "count", count_call, fixture);
     g_assert_true(event_notifier_init(&other.notifier, false, &error));
-    g_assert_true(aio_set_event_notifier(fixture->base.ctx, &other.notifier, notifier_fired, &error));
+    g_assert_true(
+        aio_set_event_notifier(fixture->base.ctx, &other.notifier, notifier_fired, &error));
     thread = host_thread_new("other", other_thread_run, &other, &error);
     g_assert_no_error(error);
     for (unsigned round = 0; round < 400; round++) {

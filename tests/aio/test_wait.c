@@ -5,8 +5,8 @@
 #include "aio/timer.h"
 #include "tests/aio/scripted.h"
 
-#define US INT64_C(1000)
-#define MS INT64_C(1000000)
+#define US      INT64_C(1000)
+#define MS      INT64_C(1000000)
 #define AT_ONCE INT64_MAX
 
 struct fixture {
@@ -158,7 +158,8 @@ static void stopped_fired(void *opaque)
     ++*(unsigned *)opaque;
 }
 
-/* A stopped clock has no deadline; starting it wakes the loop, which must not believe it at once. */
+/* A stopped clock has no deadline; starting it wakes the loop, which must not believe it at once.
+ */
 static void test_stopped_clock(struct fixture *fixture, gconstpointer data)
 {
     static const struct scripted_wait script[] = { { .during = start_clock } };
@@ -258,26 +259,6 @@ static void test_no_needless_wake(struct fixture *fixture, gconstpointer data)
     g_assert_cmpint(fixture->world.waits, ==, 0);
 }
 
-static void dive(void *opaque)
-{
-    struct fixture *fixture = opaque;
-
-    aio_bh_schedule_oneshot(fixture->ctx, "dive", dive, fixture);
-    aio_poll(fixture->ctx, true);
-}
-
-static void test_depth(struct fixture *fixture, gconstpointer data)
-{
-    (void)data;
-    if (g_test_subprocess()) {
-        dive(fixture);
-        return;
-    }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_failed();
-    g_test_trap_assert_stderr("*polls nest without end*");
-}
-
 static void re_arm(void *opaque)
 {
     struct fixture *fixture = opaque;
@@ -351,7 +332,6 @@ int main(int argc, char **argv)
         { "/wait/stopped-clock", test_stopped_clock },
         { "/wait/wake-during-wait", test_wake_during_wait },
         { "/wait/no-needless-wake", test_no_needless_wake },
-        { "/wait/depth", test_depth },
         { "/wait/re-arm", test_re_arm },
         { "/wait/failing-update", test_failing_update },
     };
