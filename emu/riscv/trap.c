@@ -153,7 +153,7 @@ bool riscv_mret(struct riscv_hart *hart)
     if (hart->priv != PRIV_M) {
         return false;
     }
-    enum riscv_priv priv = (hart->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT;
+    enum riscv_priv priv = (unsigned)((hart->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT);
     status_put(hart, MSTATUS_MIE, (hart->mstatus & MSTATUS_MPIE) != 0);
     hart->mstatus |= MSTATUS_MPIE;
     hart->mstatus &= ~MSTATUS_MPP;
@@ -195,7 +195,7 @@ void riscv_update_banks(struct riscv_hart *hart)
 {
     unsigned priv = hart->priv;
     if (priv == PRIV_M && (hart->mstatus & MSTATUS_MPRV) != 0) {
-        priv = (hart->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT;
+        priv = (unsigned)((hart->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT);
     }
     hart->bank_data = bank_of(hart, priv);
     hart->bank_fetch = hart->priv == PRIV_M ? BANK_M : hart->priv == PRIV_S ? BANK_S : BANK_U;
