@@ -1,4 +1,4 @@
-/* Goal: Sv39 and Sv48 walks, A and D bits, PMP and fences do what volume II says, fault by fault. */
+/* Goal: Sv39 and Sv48 walks, A and D bits, PMP and fences do what volume II says. */
 #include <string.h>
 
 #include <glib.h>

@@ -215,7 +215,7 @@ def test_stop():
 def test_quit_is_handed_over():
     terminal = Terminal()
     terminal.type("hri")
-    terminal.expect("<69>")
+    terminal.expect("signals on")
     terminal.type("\x03")
     terminal.expect("quit asked")
     terminal.child.send_signal(signal.SIGTERM)

@@ -36,7 +36,10 @@ static void obey(char letter)
     case 's': raise(SIGSEGV); break;
     case 'h': host_on_quit(on_quit, NULL); break;
     case 'r': host_on_report(on_report, NULL); break;
-    case 'i': terminal_set_signals(true); break;
+    case 'i':
+        terminal_set_signals(true);
+        say("signals on\n");
+        break;
     case 'c': terminal_close(); break;
     case 'u': say("Ωλ 日本 🐦\n"); break;
     default: break;

@@ -82,7 +82,7 @@ static void test_self(void)
     int64_t before = host_process_cpu_ns();
     while (host_process_cpu_ns() == before) {
         for (unsigned i = 0; i < 100000; i++) {
-            sink += i;
+            sink = sink + i;
         }
     }
     g_assert_cmpint(host_process_cpu_ns(), >, before);
