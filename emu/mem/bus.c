@@ -202,6 +202,11 @@ const struct bus_memory *bus_find_memory(const struct bus *bus, gpa_t address, u
     return region != NULL && region->ops == NULL ? &region->memory : NULL;
 }
 
+const struct bus_memory *bus_main_memory(const struct bus *bus)
+{
+    return bus->ram;
+}
+
 static void bus_check_access(gpa_t address, unsigned size)
 {
     assert(size == 1 || size == 2 || size == 4 || size == 8);

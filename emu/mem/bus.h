@@ -66,6 +66,9 @@ bool bus_add_doorbell(struct bus *bus, gpa_t address, uint32_t value, bus_doorbe
 /* The block that holds all of [address, address+size), or NULL. Any thread. */
 const struct bus_memory *bus_find_memory(const struct bus *bus, gpa_t address, uint64_t size);
 
+/* The largest block of RAM; NULL while there is none. Any thread. */
+const struct bus_memory *bus_main_memory(const struct bus *bus);
+
 /* A load of 1, 2, 4 or 8 bytes, little-endian, from memory or a device; false is a bus error. The
  * address is aligned to the size. Takes the machine lock for devices. Any thread that does not
  * hold it. */

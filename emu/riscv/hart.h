@@ -67,7 +67,7 @@ struct riscv_hart {
     struct hart hart;
     const struct riscv_config *config;
 
-    uint64_t x[32]; /* x[0] is always 0 */
+    uint64_t x[33]; /* x[0] is always 0; x[32] takes what is written to it */
     uint64_t f[32]; /* NaN-boxed singles */
     uint64_t pc;
     uint8_t priv; /* enum riscv_priv */

@@ -18,3 +18,11 @@ bool riscv_store_slow(struct riscv_hart *hart, gva_t address, unsigned size, uin
 /* Host address of an aligned atomic access in RAM; NULL: the exception is taken. */
 uint8_t *riscv_amo_address(struct riscv_hart *hart, gva_t address, unsigned size,
                            gpa_t *ret_gpa, bool write);
+
+/* Host address of an aligned block of RAM that will be written as a whole (cbo.zero); NULL: the
+ * exception is taken. */
+uint8_t *riscv_block_address(struct riscv_hart *hart, gva_t block, unsigned size);
+
+/* Checks an access to a cache block that neither reads nor writes data; false: the exception, one
+ * of a store, is taken. */
+bool riscv_cbo_check(struct riscv_hart *hart, gva_t address);
