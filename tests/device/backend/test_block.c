@@ -1,0 +1,353 @@
+/* Goal: raw images read, write, flush, fail and end as emu/block/block.h says, and overlays too. */
+#include <string.h>
+
+#include <glib.h>
+
+#include "emu/block/block.h"
+#include "tests/fake/file.h"
+
+#define SIZE     (1u << 20)
+#define REQUESTS 64
+
+struct bench {
+    struct aio_context *ctx;
+    struct thread_pool *pool;
+    struct block *block;
+    unsigned done;
+    int result;
+};
+
+static struct bench b;
+
+static void done(struct block_request *request, int result)
+{
+    (void)request;
+    b.done++;
+    b.result = result;
+}
+
+static void setup(const struct block_options *options)
+{
+    g_autoptr(GError) error = NULL;
+    memset(&b, 0, sizeof(b));
+    b.ctx = aio_context_new("test", &error);
+    g_assert_no_error(error);
+    b.pool = thread_pool_new(b.ctx, 4, &error);
+    g_assert_no_error(error);
+    b.block = block_open_raw(b.ctx, b.pool, options, &error);
+    g_assert_no_error(error);
+}
+
+static void put_image(size_t size)
+{
+    g_autofree uint8_t *image = g_malloc(size);
+    for (size_t i = 0; i < size; i++) {
+        image[i] = (uint8_t)(i / 512 + i);
+    }
+    fake_file_reset();
+    fake_file_put("disk", image, size);
+}
+
+static void finish(void)
+{
+    block_close(b.block);
+    thread_pool_free(b.pool);
+    while (aio_poll(b.ctx, false)) {
+    }
+    aio_context_unref(b.ctx);
+}
+
+/* One request, to its end. */
+static int run(enum block_op op, void *data, size_t size, uint64_t offset)
+{
+    struct block_vec vec = { data, size };
+    struct block_request request = {
+        .op = op, .offset = offset, .vec = &vec, .vec_count = size > 0, .done = done
+    };
+    unsigned before = b.done;
+    block_submit(b.block, &request);
+    g_assert_cmpuint(b.done, ==, before); /* never from inside */
+    block_drain(b.block);
+    g_assert_cmpuint(b.done, ==, before + 1);
+    return b.result;
+}
+
+static void check_file(size_t offset, const void *data, size_t size)
+{
+    size_t length;
+    g_autofree uint8_t *image = fake_file_get("disk", &length);
+    g_assert_cmpuint(offset + size, <=, length);
+    g_assert_true(memcmp(image + offset, data, size) == 0);
+}
+
+static void test_transfer(void)
+{
+    uint8_t data[4096], back[4096];
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk" });
+    g_assert_cmpuint(block_size(b.block), ==, SIZE);
+    g_assert_cmpstr(block_path(b.block), ==, "disk");
+    g_assert_false(block_read_only(b.block));
+    memset(data, 0xa5, sizeof(data));
+    g_assert_cmpint(run(BLOCK_WRITE, data, sizeof(data), 8192), ==, 0);
+    g_assert_cmpint(run(BLOCK_READ, back, sizeof(back), 8192), ==, 0);
+    g_assert_cmpmem(back, sizeof(back), data, sizeof(data));
+    check_file(8192, data, sizeof(data));
+    g_assert_cmpint(run(BLOCK_READ, back, 512, 0), ==, 0);
+    g_assert_cmpuint(back[77], ==, 77);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_FLUSH), ==, 1);
+    finish();
+}
+
+static void test_pieces(void)
+{
+    uint8_t a[512], c[1024], d[512];
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk" });
+    struct block_vec vec[] = { { a, sizeof(a) }, { c, sizeof(c) }, { d, sizeof(d) } };
+    struct block_request request = {
+        .op = BLOCK_READ, .offset = 512, .vec = vec, .vec_count = 3, .done = done
+    };
+    block_submit(b.block, &request);
+    block_drain(b.block);
+    g_assert_cmpint(b.result, ==, 0);
+    check_file(512, a, sizeof(a));
+    check_file(1024, c, sizeof(c));
+    check_file(2048, d, sizeof(d));
+    finish();
+}
+
+/* Many at a time, each to its own place. */
+static void test_concurrent(void)
+{
+    static uint8_t data[REQUESTS][1024];
+    struct block_request request[REQUESTS];
+    struct block_vec vec[REQUESTS];
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk" });
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        memset(data[i], (int)i + 1, sizeof(data[i]));
+        vec[i] = (struct block_vec){ data[i], sizeof(data[i]) };
+        request[i] = (struct block_request){
+            .op = BLOCK_WRITE, .offset = i * 1024u, .vec = &vec[i], .vec_count = 1, .done = done
+        };
+        block_submit(b.block, &request[i]);
+    }
+    g_assert_cmpuint(block_in_flight(b.block), ==, REQUESTS);
+    block_drain(b.block);
+    g_assert_cmpuint(b.done, ==, REQUESTS);
+    check_file(0, data, sizeof(data));
+    finish();
+}
+
+/* An image that ends in the middle of a sector: zeros behind, and a write makes it longer. */
+static void test_odd_size(void)
+{
+    uint8_t data[1024];
+    put_image(1300);
+    setup(&(struct block_options){ .path = "disk" });
+    memset(data, 0xff, sizeof(data));
+    g_assert_cmpint(run(BLOCK_READ, data, 1024, 512), ==, 0);
+    for (unsigned i = 0; i < 1024; i++) {
+        g_assert_cmpuint(data[i], ==, i < 788 ? (uint8_t)((i + 512) / 512 + i + 512) : 0);
+    }
+    g_assert_cmpint(run(BLOCK_READ, data, 1024, 1024), <, 0);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, 1536), <, 0);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, UINT64_MAX - 511), <, 0);
+    g_assert_cmpint(run(BLOCK_WRITE, data, 1024, 1024), <, 0);
+    memset(data, 0x77, sizeof(data));
+    g_assert_cmpint(run(BLOCK_WRITE, data, 512, 1024), ==, 0);
+    check_file(1024, data, 512);
+    finish();
+}
+
+static void test_read_only(void)
+{
+    uint8_t data[512] = { 0 };
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk", .read_only = true });
+    g_assert_true(block_read_only(b.block));
+    g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, FILE_ERROR_READ_ONLY);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, 0), ==, 0);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
+    finish();
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 0);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_FLUSH), ==, 0);
+}
+
+/* What was flushed survives a power cut; what was not may be gone. */
+static void test_flush(void)
+{
+    uint8_t first[512], second[512];
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk" });
+    memset(first, 1, sizeof(first));
+    memset(second, 2, sizeof(second));
+    g_assert_cmpint(run(BLOCK_WRITE, first, 512, 0), ==, 0);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
+    g_assert_cmpint(run(BLOCK_WRITE, second, 512, 512), ==, 0);
+    fake_file_power_cut();
+    check_file(0, first, 512);
+    g_assert_cmpint(run(BLOCK_READ, second, 512, 512), ==, 0);
+    g_assert_cmpuint(second[0], ==, 1);
+    g_assert_cmpuint(second[1], ==, 2);
+    g_assert_cmpint(run(BLOCK_WRITE, second, 512, 512), ==, 0);
+    finish(); /* closing flushes */
+    fake_file_power_cut();
+    check_file(512, second, 512);
+}
+
+static void test_cache_modes(void)
+{
+    uint8_t data[512] = { 9 };
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk", .sync_each = true });
+    g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, 0);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_FLUSH), ==, 1);
+    fake_file_power_cut();
+    check_file(0, data, 512);
+    finish();
+
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk", .ignore_flush = true });
+    g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, 0);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
+    finish();
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_FLUSH), ==, 0);
+}
+
+static void test_errors(void)
+{
+    uint8_t data[1024] = { 0 };
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk" });
+    fake_file_fail(FAKE_FILE_READ, 1, FILE_ERROR_IO);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, 0), ==, FILE_ERROR_IO);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, 0), ==, 0);
+    fake_file_fail(FAKE_FILE_WRITE, 1, FILE_ERROR_NO_SPACE);
+    g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, FILE_ERROR_NO_SPACE);
+    g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, 0);
+    fake_file_fail(FAKE_FILE_FLUSH, 1, FILE_ERROR_IO);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, FILE_ERROR_IO);
+    /* The host has dropped what it could not write: a later success would be a lie. */
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, FILE_ERROR_IO);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, 0), ==, 0);
+    finish();
+}
+
+static void test_overlay(void)
+{
+    static uint8_t shadow[SIZE], back[SIZE];
+    size_t length;
+    put_image(SIZE - 100);
+    g_autofree uint8_t *before = fake_file_get("disk", &length);
+    memcpy(shadow, before, length);
+    setup(&(struct block_options){ .path = "disk", .snapshot = true });
+    g_assert_false(block_read_only(b.block));
+    GRand *random = g_rand_new_with_seed(11);
+    for (unsigned i = 0; i < 300; i++) { /* pieces of any size and place, sectors or not */
+        uint32_t size = (uint32_t)g_rand_int_range(random, 1, 20000);
+        uint32_t offset = (uint32_t)g_rand_int_range(random, 0, (gint32)(SIZE - size));
+        g_autofree uint8_t *data = g_malloc(size);
+        memset(data, (int)i, size);
+        memcpy(shadow + offset, data, size);
+        g_assert_cmpint(run(BLOCK_WRITE, data, size, offset), ==, 0);
+        g_assert_cmpint(run(BLOCK_READ, back, SIZE / 16, offset / (SIZE / 16) * (SIZE / 16)), ==,
+                        0);
+        g_assert_cmpmem(back, SIZE / 16, shadow + offset / (SIZE / 16) * (SIZE / 16), SIZE / 16);
+    }
+    g_rand_free(random);
+    g_assert_cmpint(run(BLOCK_READ, back, SIZE, 0), ==, 0);
+    g_assert_cmpmem(back, SIZE, shadow, SIZE);
+    g_assert_cmpint(run(BLOCK_WRITE, back, 512, SIZE), <, 0);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
+    finish();
+    g_autofree uint8_t *after = fake_file_get("disk", &length);
+    g_assert_cmpuint(length, ==, SIZE - 100);
+    g_assert_true(memcmp(after, before, length) == 0);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 0);
+}
+
+static void test_overlay_error(void)
+{
+    uint8_t data[100] = { 1 };
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk", .snapshot = true });
+    fake_file_fail(FAKE_FILE_READ, 1, FILE_ERROR_IO);
+    g_assert_cmpint(run(BLOCK_WRITE, data, 100, 50), ==, FILE_ERROR_IO);
+    g_assert_cmpint(run(BLOCK_READ, data, 100, 50), ==, 0);
+    g_assert_cmpuint(data[0], ==, 50);
+    finish();
+}
+
+/* After a cancel the memory is the caller's again, whether the request ran or not. */
+static void test_cancel(void)
+{
+    struct block_request request[REQUESTS];
+    struct block_vec vec[REQUESTS];
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk" });
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        vec[i] = (struct block_vec){ g_malloc(16384), 16384 };
+        request[i] = (struct block_request){
+            .op = BLOCK_READ, .offset = i * 16384u, .vec = &vec[i], .vec_count = 1, .done = done
+        };
+        block_submit(b.block, &request[i]);
+    }
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        block_cancel(b.block, &request[i]);
+        g_free(vec[i].base);
+    }
+    block_drain(b.block);
+    g_assert_cmpuint(b.done, ==, REQUESTS);
+    block_cancel(b.block, &request[0]); /* of a finished one: nothing */
+    finish();
+}
+
+static void expect_refused(const struct block_options *options, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_null(block_open_raw(b.ctx, b.pool, options, &error));
+    g_assert_nonnull(error);
+    g_assert_nonnull(strstr(error->message, text));
+}
+
+static void test_open_errors(void)
+{
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk" });
+    expect_refused(&(struct block_options){ .path = "nothing" }, "nothing");
+    expect_refused(&(struct block_options){ .path = "disk" }, "disk"); /* one writer at a time */
+    expect_refused(&(struct block_options){ .path = "disk", .read_only = true }, "disk");
+    fake_file_fail(FAKE_FILE_SIZE, 1, FILE_ERROR_IO);
+    block_close(b.block);
+    b.block = NULL;
+    expect_refused(&(struct block_options){ .path = "disk" }, "disk");
+    finish();
+
+    setup(&(struct block_options){ .path = "disk", .read_only = true });
+    struct block *second = block_open_raw(
+        b.ctx, b.pool, &(struct block_options){ .path = "disk", .snapshot = true }, NULL);
+    g_assert_nonnull(second); /* readers share */
+    block_close(second);
+    finish();
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/block/transfer", test_transfer);
+    g_test_add_func("/block/pieces", test_pieces);
+    g_test_add_func("/block/concurrent", test_concurrent);
+    g_test_add_func("/block/odd-size", test_odd_size);
+    g_test_add_func("/block/read-only", test_read_only);
+    g_test_add_func("/block/flush", test_flush);
+    g_test_add_func("/block/cache-modes", test_cache_modes);
+    g_test_add_func("/block/errors", test_errors);
+    g_test_add_func("/block/overlay", test_overlay);
+    g_test_add_func("/block/overlay-error", test_overlay_error);
+    g_test_add_func("/block/cancel", test_cancel);
+    g_test_add_func("/block/open-errors", test_open_errors);
+    return g_test_run();
+}
