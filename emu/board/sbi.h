@@ -41,6 +41,6 @@ struct sbi *sbi_new(const struct sbi_host *host, struct riscv_hart *const *harts
 /* Takes itself out of the harts and frees; parked or ended harts. Accepts NULL. */
 void sbi_free(struct sbi *sbi);
 
-/* Part of a machine reset, after riscv_hart_reset of every hart (parked): hart `boot` is started
- * and will run from its reset_pc, all others are stopped. */
+/* The harts' part of a machine reset, and needed once after sbi_new: resets all of them (parked);
+ * hart `boot` is started and will run from its reset_pc, all others are stopped. */
 void sbi_reset(struct sbi *sbi, unsigned boot);

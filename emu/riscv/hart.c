@@ -105,9 +105,13 @@ void riscv_hart_set_irq(struct riscv_hart *hart, enum riscv_irq irq, bool level)
     }
 }
 
-static void hart_class_take_interrupt(struct hart *hart)
+static void hart_class_take_interrupt(struct hart *cpu)
 {
-    riscv_take_interrupt((struct riscv_hart *)hart);
+    struct riscv_hart *hart = (struct riscv_hart *)cpu;
+    if (atomic_load_explicit(&hart->suspended, memory_order_relaxed)) {
+        atomic_store(&hart->suspended, false);
+    }
+    riscv_take_interrupt(hart);
 }
 
 static bool hart_class_has_wakeup(struct hart *hart)
@@ -166,6 +170,7 @@ void riscv_hart_reset(struct riscv_hart *hart)
     hart->reserved_gpa = UINT64_MAX;
     hart->reserved_value = 0;
     hart->hart.waiting = false;
+    atomic_store(&hart->suspended, false);
     hart_reset_csrs(hart);
     if (!hart->config->machine_mode) {
         hart_reset_supervisor(hart);

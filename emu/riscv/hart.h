@@ -60,7 +60,8 @@ struct riscv_pmp_range {
     uint8_t cfg;
 };
 
-/* Takes an environment call from S-mode (built-in SBI): true if served, pc is then advanced. */
+/* Takes an environment call from S-mode (built-in SBI), with pc already behind the instruction:
+ * true if served, and the hart goes on at its pc as it then is. Hart's thread. */
 typedef bool riscv_ecall_fn(struct riscv_hart *hart, void *opaque);
 
 struct riscv_hart {
@@ -104,6 +105,7 @@ struct riscv_hart {
     atomic_bool stimer_due;  /* it has fired: look at time again. Set by the timer's callback */
     riscv_ecall_fn *ecall;   /* NULL: all environment calls trap */
     void *ecall_opaque;
+    atomic_bool suspended; /* told by the SBI to sleep; over once it runs guest code again */
     uint64_t reset_pc, reset_a0, reset_a1, reset_a2;
 };
 

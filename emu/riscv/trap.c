@@ -128,9 +128,12 @@ bool riscv_has_wakeup(struct riscv_hart *hart)
 
 void riscv_ecall(struct riscv_hart *hart)
 {
-    if (hart->priv == PRIV_S && hart->ecall != NULL && hart->ecall(hart, hart->ecall_opaque)) {
+    if (hart->priv == PRIV_S && hart->ecall != NULL) {
         hart->pc += 4;
-        return;
+        if (hart->ecall(hart, hart->ecall_opaque)) {
+            return;
+        }
+        hart->pc -= 4;
     }
     riscv_raise(hart, CAUSE_ECALL_U + hart->priv, 0);
 }
