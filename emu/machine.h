@@ -13,6 +13,7 @@
 
 #include "aio/context.h"
 #include "emu/chardev/chardev.h"
+#include "emu/mem/bus.h"
 
 struct machine;
 struct riscv_hart;
@@ -79,6 +80,9 @@ void machine_config_clear(struct machine_config *config);
  * is the main context; the machine installs its lock on it. */
 struct machine *machine_new(const struct machine_config *config, struct aio_context *ctx,
                             GError **error);
+
+/* Writes the devicetree that the machine would have to config->dump_dtb; runs nothing. */
+bool machine_dump_devicetree(const struct machine_config *config, GError **error);
 
 /* Stops the harts and frees all. */
 void machine_free(struct machine *machine);

@@ -1,0 +1,65 @@
+/* What a user chose: defaults, and the strings that go with it. */
+#include "emu/machine.h"
+
+static void drive_free(void *opaque)
+{
+    struct machine_drive *drive = opaque;
+    g_free(drive->id);
+    g_free(drive->path);
+    g_free(drive->serial);
+    g_free(drive);
+}
+
+static void net_options_free(void *opaque)
+{
+    struct machine_net *net = opaque;
+    g_free(net->id);
+    g_free(net->network);
+    g_free(net->dhcp_start);
+    g_free(net->host);
+    g_free(net->dns);
+    g_free(net->hostname);
+    g_strfreev(net->hostfwd);
+    g_strfreev(net->guestfwd);
+    g_free(net);
+}
+
+static void device_options_free(void *opaque)
+{
+    struct machine_device *device = opaque;
+    g_free(device->id);
+    g_free(device->backend);
+    g_free(device->serial);
+    g_free(device);
+}
+
+void machine_config_init(struct machine_config *config)
+{
+    *config = (struct machine_config){
+        .harts = 1,
+        .ram_size = 128ull << 20,
+        .sv48 = true,
+        .svadu = true,
+        .sstc = true,
+        .drives = g_ptr_array_new_with_free_func(drive_free),
+        .nets = g_ptr_array_new_with_free_func(net_options_free),
+        .devices = g_ptr_array_new_with_free_func(device_options_free),
+        .chardevs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+    };
+}
+
+void machine_config_clear(struct machine_config *config)
+{
+    g_free(config->bios);
+    g_free(config->kernel);
+    g_free(config->initrd);
+    g_free(config->append);
+    g_free(config->dtb);
+    g_free(config->dump_dtb);
+    g_free(config->engine);
+    g_clear_pointer(&config->drives, g_ptr_array_unref);
+    g_clear_pointer(&config->nets, g_ptr_array_unref);
+    g_clear_pointer(&config->devices, g_ptr_array_unref);
+    g_clear_pointer(&config->chardevs, g_hash_table_unref);
+    *config = (struct machine_config){ 0 };
+}

@@ -1,0 +1,260 @@
+/* What devices a machine has: from the table of the board, and from the user in virtio slots. */
+#include "emu/machine_parts.h"
+
+#include "emu/dev/devices.h"
+
+static bool machine_fail(GError **error, const char *format, const char *a, const char *b)
+    G_GNUC_PRINTF(2, 0);
+
+static bool machine_fail(GError **error, const char *format, const char *a, const char *b)
+{
+    char *text = g_strdup_printf(format, a, b);
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s", text);
+    g_free(text);
+    return false;
+}
+
+static void block_close_value(void *block)
+{
+    block_close(block);
+}
+
+static void net_free_value(void *net)
+{
+    net_free(net);
+}
+
+static bool machine_open_drive(struct machine *machine, const struct machine_drive *drive,
+                               GError **error)
+{
+    const struct block_options options = {
+        .path = drive->path,
+        .read_only = drive->read_only,
+        .snapshot = drive->snapshot,
+        .sync_each = drive->sync_each,
+        .ignore_flush = drive->ignore_flush,
+    };
+    if (g_hash_table_contains(machine->blocks, drive->id)) {
+        return machine_fail(error, "drive id '%s' is given twice%s", drive->id, "");
+    }
+    struct block *block = block_open_raw(machine->ctx, machine->pool, &options, error);
+    if (block == NULL) {
+        return false;
+    }
+    g_hash_table_insert(machine->blocks, g_strdup(drive->id), block);
+    return true;
+}
+
+static bool machine_open_net(struct machine *machine, const struct machine_net *net,
+                             GError **error)
+{
+    const struct net_user_options options = {
+        .id = net->id,
+        .network = net->network,
+        .dhcp_start = net->dhcp_start,
+        .host = net->host,
+        .dns = net->dns,
+        .hostname = net->hostname,
+        .hostfwd = (const char *const *)net->hostfwd,
+        .guestfwd = (const char *const *)net->guestfwd,
+        .restricted = net->restricted,
+        .no_ipv6 = net->no_ipv6,
+    };
+    if (g_hash_table_contains(machine->nets, net->id)) {
+        return machine_fail(error, "network id '%s' is given twice%s", net->id, "");
+    }
+    struct net_backend *backend = net_user_new(machine->ctx, &options, error);
+    if (backend == NULL) {
+        return false;
+    }
+    g_hash_table_insert(machine->nets, g_strdup(net->id), backend);
+    return true;
+}
+
+bool machine_open_backends(struct machine *machine, const struct machine_config *config,
+                           GError **error)
+{
+    machine->blocks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, block_close_value);
+    machine->nets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, net_free_value);
+    machine->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    machine->pool = thread_pool_new(machine->ctx, MACHINE_POOL_MAX, error);
+    if (machine->pool == NULL) {
+        return false;
+    }
+    for (guint i = 0; i < config->drives->len; i++) {
+        if (!machine_open_drive(machine, g_ptr_array_index(config->drives, i), error)) {
+            return false;
+        }
+    }
+    for (guint i = 0; i < config->nets->len; i++) {
+        if (!machine_open_net(machine, g_ptr_array_index(config->nets, i), error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void machine_close_backends(struct machine *machine)
+{
+    g_clear_pointer(&machine->nets, g_hash_table_unref);
+    g_clear_pointer(&machine->blocks, g_hash_table_unref);
+    g_clear_pointer(&machine->used, g_hash_table_unref);
+    g_clear_pointer(&machine->pool, thread_pool_free);
+}
+
+/* Finds the backend that a device names and takes it: it may have one device only. */
+static void *machine_take(struct machine *machine, GHashTable *backends, const char *kind,
+                          const struct machine_device *options, GError **error)
+{
+    const char *id = options->backend != NULL ? options->backend : "";
+    void *backend = g_hash_table_lookup(backends, id);
+    if (backend == NULL) {
+        machine_fail(error, "there is no %s with the id '%s'", kind, id);
+        return NULL;
+    }
+    char *key = g_strdup_printf("%s %s", kind, id);
+    if (!g_hash_table_add(machine->used, key)) {
+        machine_fail(error, "the %s '%s' is used by two devices", kind, id);
+        return NULL;
+    }
+    return backend;
+}
+
+static struct virtio_device *machine_new_blk(struct machine *machine,
+                                             const struct machine_device *options, const char *id,
+                                             GError **error)
+{
+    struct block *block = machine_take(machine, machine->blocks, "drive", options, error);
+    return block != NULL ? virtio_blk_new(id, &machine->services, block, options->serial, error)
+                         : NULL;
+}
+
+static struct virtio_device *machine_new_net(struct machine *machine,
+                                             const struct machine_device *options, const char *id,
+                                             GError **error)
+{
+    struct net_backend *net = machine_take(machine, machine->nets, "network", options, error);
+    return net != NULL ? virtio_net_new(id, &machine->services, net, options->mac, error) : NULL;
+}
+
+static struct virtio_device *machine_new_console(struct machine *machine,
+                                                 const struct machine_config *config,
+                                                 const struct machine_device *options,
+                                                 const char *id, GError **error)
+{
+    struct chardev *chardev = machine_take(machine, config->chardevs, "chardev", options, error);
+    return chardev != NULL ? virtio_console_new(id, &machine->services, chardev, error) : NULL;
+}
+
+static struct virtio_device *machine_new_virtio(struct machine *machine,
+                                                const struct machine_config *config,
+                                                const struct machine_device *options,
+                                                const char *slot, GError **error)
+{
+    const char *id = options->id != NULL ? options->id : slot;
+    switch (options->kind) {
+    case DEVICE_BLK:     return machine_new_blk(machine, options, id, error);
+    case DEVICE_NET:     return machine_new_net(machine, options, id, error);
+    case DEVICE_CONSOLE: return machine_new_console(machine, config, options, id, error);
+    case DEVICE_RNG:     return virtio_rng_new(id, &machine->services, error);
+    }
+    g_assert_not_reached();
+}
+
+static struct irq_line machine_line(struct machine *machine, unsigned irq)
+{
+    return irq != 0 ? plic_source(machine->device[VIRT_PLIC], irq) : (struct irq_line){ 0 };
+}
+
+/* The first -device takes the last slot, the next one the slot below, as on QEMU's virt machine. */
+static bool machine_add_virtio(struct machine *machine, const struct machine_config *config,
+                               unsigned index, GError **error)
+{
+    const struct virt_slot *slot = &virt_slots[VIRT_VIRTIO_LAST - index];
+    struct virtio_device *backend = NULL;
+    if (index < config->devices->len) {
+        backend = machine_new_virtio(machine, config, g_ptr_array_index(config->devices, index),
+                                     slot->name, error);
+        if (backend == NULL) {
+            return false;
+        }
+    }
+    struct device *mmio = virtio_mmio_new(slot->name, &machine->services,
+                                          machine_line(machine, slot->irq), backend, error);
+    machine->device[VIRT_VIRTIO_LAST - index] = mmio;
+    return mmio != NULL && virtio_mmio_map(mmio, machine->bus, slot->base, error);
+}
+
+static bool machine_add_slot(struct machine *machine, enum virt_slot_id id, GError **error)
+{
+    const struct virt_slot *slot = &virt_slots[id];
+    struct device *dev = device_new(slot->class, slot->name, &machine->services,
+                                    machine_line(machine, slot->irq), error);
+    machine->device[id] = dev;
+    return dev != NULL && device_map(dev, machine->bus, slot->base, error);
+}
+
+static void machine_syscon_exit(void *opaque, bool reboot, int status)
+{
+    if (reboot) {
+        machine_guest_reboot(opaque);
+    } else {
+        machine_end(opaque, MACHINE_POWEROFF, status);
+    }
+}
+
+bool machine_add_devices(struct machine *machine, const struct machine_config *config,
+                         GError **error)
+{
+    if (config->devices->len > VIRT_VIRTIO_COUNT) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%u virtio devices, but the virt machine has %u slots", config->devices->len,
+                    VIRT_VIRTIO_COUNT);
+        return false;
+    }
+    if (!machine_add_slot(machine, VIRT_PLIC, error)) { /* the others' lines end here */
+        return false;
+    }
+    for (unsigned i = 0; i < VIRT_SLOT_COUNT; i++) {
+        if (virt_slots[i].class != NULL && i != VIRT_PLIC && !machine_add_slot(machine, i, error)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < VIRT_VIRTIO_COUNT; i++) {
+        if (!machine_add_virtio(machine, config, i, error)) {
+            return false;
+        }
+    }
+    clint_set_timebase(machine->device[VIRT_CLINT], VIRT_TIMEBASE_HZ);
+    syscon_connect(machine->device[VIRT_TEST], machine_syscon_exit, machine);
+    uart16550_connect(machine->device[VIRT_UART], config->serial);
+    return true;
+}
+
+void machine_free_devices(struct machine *machine)
+{
+    for (int i = VIRT_SLOT_COUNT - 1; i >= 0; i--) {
+        device_free(machine->device[i]);
+        machine->device[i] = NULL;
+    }
+}
+
+static void hart_line(void *opaque, unsigned irq, bool level)
+{
+    riscv_hart_set_irq(opaque, (enum riscv_irq)irq, level);
+}
+
+void machine_connect_harts(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->hart_count; i++) {
+        struct irq_line line[] = {
+            { hart_line, machine->hart[i], IRQ_MSIP },
+            { hart_line, machine->hart[i], IRQ_MTIP },
+            { hart_line, machine->hart[i], IRQ_MEIP },
+            { hart_line, machine->hart[i], IRQ_SEIP },
+        };
+        clint_connect(machine->device[VIRT_CLINT], i, line[0], line[1]);
+        plic_connect(machine->device[VIRT_PLIC], 2 * i, line[2]);
+        plic_connect(machine->device[VIRT_PLIC], 2 * i + 1, line[3]);
+    }
+}

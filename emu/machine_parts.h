@@ -1,0 +1,68 @@
+/* What a machine consists of: private to emu/machine*.c. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "aio/threadpool.h"
+#include "emu/block/block.h"
+#include "emu/board/boot.h"
+#include "emu/board/sbi.h"
+#include "emu/board/virt.h"
+#include "emu/machine.h"
+#include "emu/net/net.h"
+#include "emu/virtio/virtio.h"
+#include "platform/memory.h"
+
+struct machine {
+    struct aio_context *ctx;
+    struct host_mutex lock; /* held by the machine thread whenever it does not wait */
+    struct aio_clock clock; /* virtual: stands while the harts stand */
+    struct bus *bus;
+    struct host_memory ram, mrom;
+    struct boot boot;
+    struct device_services services;
+    struct device *device[VIRT_SLOT_COUNT]; /* NULL: memory, or nothing there */
+
+    struct thread_pool *pool;
+    GHashTable *blocks; /* id -> struct block, owned */
+    GHashTable *nets;   /* id -> struct net_backend, owned */
+    GHashTable *used;   /* ids of backends that a device has */
+
+    struct riscv_config hart_config;
+    struct riscv_hart *hart[MACHINE_HARTS_MAX];
+    unsigned hart_count;
+    struct sbi *sbi; /* NULL: firmware runs in the guest */
+
+    bool running, no_reboot, start_paused;
+    /* What somebody asked for; any thread sets, the machine thread takes. */
+    atomic_bool reset_wanted;
+    _Atomic int64_t end_wanted; /* MACHINE_NO_END, or enum machine_end << 32 | status */
+};
+
+#define MACHINE_NO_END   (-1)
+#define MACHINE_POOL_MAX 16
+#define MACHINE_RAM_MIN  (4ull << 20)
+#define MACHINE_RAM_MAX  (1ull << 40)
+
+/* Asks machine_run to return; the first one counts. Any thread. */
+void machine_end(struct machine *machine, enum machine_end how, int status);
+
+/* A guest's wish to reboot: a reset, or the end with -no-reboot. Any thread. */
+void machine_guest_reboot(struct machine *machine);
+
+/* Opens every drive and network of the configuration. */
+bool machine_open_backends(struct machine *machine, const struct machine_config *config,
+                           GError **error);
+
+/* Waits for their requests and closes them. */
+void machine_close_backends(struct machine *machine);
+
+/* Makes the devices of all slots and maps them. Needs bus and backends. */
+bool machine_add_devices(struct machine *machine, const struct machine_config *config,
+                         GError **error);
+
+/* Frees the devices. */
+void machine_free_devices(struct machine *machine);
+
+/* Wires harts and interrupt controllers to each other. Needs both. */
+void machine_connect_harts(struct machine *machine);
