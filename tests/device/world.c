@@ -151,7 +151,6 @@ size_t world_chardev_inject(struct world_chardev *chardev, const char *text)
 
 void world_chardev_expect(struct world_chardev *chardev, const char *text)
 {
-    g_assert_cmpuint(chardev->out->len, ==, strlen(text));
-    g_assert_true(memcmp(chardev->out->data, text, chardev->out->len) == 0);
+    g_assert_cmpmem(chardev->out->data, chardev->out->len, text, (int)strlen(text));
     g_byte_array_set_size(chardev->out, 0);
 }

@@ -93,6 +93,7 @@ void rig_finish(struct rig *rig)
     g_free(rig->rom);
     g_free(rig->ram);
     aio_context_unref(rig->ctx);
+    aio_clock_finish(&rig->clock);
     host_mutex_finish(&rig->lock);
 }
 
