@@ -23,7 +23,7 @@
 struct wfmo_waiter {
     struct aio_waiter base;
     struct host_event wake;
-    HANDLE timer;
+    struct timeout timeout;
     struct socket_set sockets;
     unsigned handle_count; /* wanted now; under the handlers' lock, as is `changed` */
     bool changed;
@@ -46,8 +46,7 @@ struct aio_waiter *wfmo_start(const struct aio_waiter_ops *ops, struct aio_conte
         g_free(wfmo);
         return NULL;
     }
-    wfmo->timer = timeout_open();
-    if (!wfmo->timer) {
+    if (!timeout_open(&wfmo->timeout, true)) {
         host_error_set(error, HOST_ERROR_EXHAUSTED, "cannot make a timer: error %lu",
                        GetLastError());
         wfmo_finish(&wfmo->base);
@@ -65,9 +64,7 @@ void wfmo_finish(struct aio_waiter *waiter)
     struct wfmo_waiter *wfmo = (struct wfmo_waiter *)waiter;
 
     host_event_finish(&wfmo->wake);
-    if (wfmo->timer) {
-        CloseHandle(wfmo->timer);
-    }
+    timeout_close(&wfmo->timeout);
     socket_set_finish(&wfmo->sockets);
     g_free(wfmo);
 }
@@ -152,8 +149,8 @@ static DWORD wfmo_wait_array(struct wfmo_waiter *wfmo, int64_t until_ns)
         return WaitForMultipleObjects(count, wfmo->array, FALSE, 0);
     }
     if (until_ns != INT64_MAX) {
-        timeout_set(wfmo->timer, until_ns);
-        wfmo->array[count++] = wfmo->timer;
+        timeout_set(&wfmo->timeout, until_ns);
+        wfmo->array[count++] = wfmo->timeout.timer;
     }
     return WaitForMultipleObjects(count, wfmo->array, FALSE, INFINITE);
 }

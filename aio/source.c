@@ -142,7 +142,9 @@ GSource *aio_get_g_source(struct aio_context *ctx)
     source = (struct aio_source *)g_source_new(&fns, sizeof(*source));
     source->ctx = aio_context_ref(ctx);
     ctx->source = source;
-    aio_handlers_grow(ctx);
+    if (!atomic_load(&ctx->waiter)->ops->handles_max) {
+        aio_handlers_grow(ctx); /* to one descriptor for all */
+    }
     g_source_set_can_recurse(&source->base, TRUE);
     return &source->base;
 }

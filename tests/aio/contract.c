@@ -90,5 +90,7 @@ void contract_add(const struct contract_test *tests, unsigned count, size_t fixt
 
 unsigned contract_handles_max(const struct contract_way *way, unsigned otherwise)
 {
-    return way->waiter->handles_max ? way->waiter->handles_max : otherwise;
+    bool limited = way->waiter->handles_max && !way->waiter->larger;
+
+    return limited ? way->waiter->handles_max : otherwise;
 }
