@@ -17,6 +17,13 @@ die() {
     exit 1
 }
 
+# Prints the comment at the head of the script and ends it, when the first argument asks for help.
+help_if_asked() {
+    case ${1-} in
+        -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    esac
+}
+
 # Time since the first script of those that called each other began, as minutes:seconds.
 elapsed() {
     local seconds=$(($(date +%s) - TINAMOU_BEGAN))
