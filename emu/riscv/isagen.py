@@ -130,7 +130,7 @@ class Rv64:
             fail(where, "want a known format and a micro-op")
         format = self.formats[words[7]]
         if mask ^ 0xFFFFFFFF != format.dots:
-            fail(where, f"dots {mask ^ 0xFFFFFFFF:#010x}, format {words[7]} has {format.dots:#010x}")
+            fail(where, f"dots {mask ^ 0xFFFFFFFF:#x}, format {words[7]} has {format.dots:#x}")
         uop = words[8].replace(".", "_")
         self.rows.append(Row(where, words[0], match, mask, format, uop, ext, hint))
 
