@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "emu/dev/devices.h"
+#include "emu/mem/dma.h"
 #include "emu/machine_parts.h"
 #include "emu/riscv/interp.h"
 #include "platform/file.h"
@@ -176,6 +177,27 @@ static void machine_add_sbi(struct machine *machine)
     machine->sbi = sbi_new(&host, machine->hart, machine->hart_count);
 }
 
+static void htif_wants_exit(void *opaque, int status)
+{
+    machine_end(opaque, MACHINE_HTIF_EXIT, status);
+}
+
+/* Programs that talk to the host through a word in memory, which must be in RAM. */
+static void machine_add_htif(struct machine *machine)
+{
+    const struct htif_host host = {
+        .ctx = machine->ctx,
+        .bus = machine->bus,
+        .console_write = console_write,
+        .exit = htif_wants_exit,
+        .opaque = machine,
+    };
+    const struct boot *boot = &machine->boot;
+    if (boot->tohost != 0 && dma_map(machine->bus, boot->tohost, 8, true) != NULL) {
+        machine->htif = htif_new(&host, boot->tohost, boot->fromhost);
+    }
+}
+
 static bool machine_check(const struct machine_config *config, GError **error)
 {
     if (config->harts == 0 || config->harts > MACHINE_HARTS_MAX) {
@@ -264,6 +286,7 @@ static bool machine_add_harts(struct machine *machine, const struct machine_conf
     if (machine->boot.builtin) {
         machine_add_sbi(machine);
     }
+    machine_add_htif(machine);
     return true;
 }
 
@@ -321,6 +344,7 @@ void machine_free(struct machine *machine)
         hart_quit(&machine->hart[i]->hart);
     }
     host_mutex_lock(&machine->lock);
+    htif_free(machine->htif);
     sbi_free(machine->sbi);
     machine_free_devices(machine);
     machine_close_backends(machine);

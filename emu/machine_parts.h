@@ -6,6 +6,7 @@
 #include "aio/threadpool.h"
 #include "emu/block/block.h"
 #include "emu/board/boot.h"
+#include "emu/board/htif.h"
 #include "emu/board/sbi.h"
 #include "emu/board/virt.h"
 #include "emu/machine.h"
@@ -31,7 +32,8 @@ struct machine {
     struct riscv_config hart_config;
     struct riscv_hart *hart[MACHINE_HARTS_MAX];
     unsigned hart_count;
-    struct sbi *sbi; /* NULL: firmware runs in the guest */
+    struct sbi *sbi;   /* NULL: firmware runs in the guest */
+    struct htif *htif; /* NULL: the program has no host-target interface */
 
     bool running, no_reboot, start_paused;
     /* What somebody asked for; any thread sets, the machine thread takes. */

@@ -30,6 +30,9 @@ struct bus {
     const struct bus_memory *ram; /* the largest writable block: nearly every look-up is here */
     bus_written_fn *written;
     void *written_opaque;
+    gpa_t watched_page;
+    bus_doorbell_fn *watcher; /* NULL: no page is watched */
+    void *watcher_opaque;
 };
 
 static GQuark bus_error(void)
@@ -285,4 +288,21 @@ void bus_tell_written(const struct bus *bus, gpa_t address, uint64_t size)
     if (bus->written != NULL) {
         bus->written(bus->written_opaque, address, size);
     }
+}
+
+void bus_watch_page(struct bus *bus, gpa_t address, bus_doorbell_fn *fn, void *opaque)
+{
+    bus->watched_page = address / BUS_PAGE_SIZE;
+    bus->watcher = fn;
+    bus->watcher_opaque = opaque;
+}
+
+bool bus_page_watched(const struct bus *bus, gpa_t address)
+{
+    return bus->watcher != NULL && address / BUS_PAGE_SIZE == bus->watched_page;
+}
+
+void bus_tell_watched(const struct bus *bus)
+{
+    bus->watcher(bus->watcher_opaque);
 }

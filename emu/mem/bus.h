@@ -77,6 +77,16 @@ bool bus_read(struct bus *bus, gpa_t address, unsigned size, uint64_t *ret_value
 /* A store; the same rules. */
 bool bus_write(struct bus *bus, gpa_t address, unsigned size, uint64_t value);
 
+/* Calls `fn` after every plain store of a hart into the page of `address`, which is RAM; NULL ends
+ * that. One page at most, before the harts run. On the hart's thread, without any lock. */
+void bus_watch_page(struct bus *bus, gpa_t address, bus_doorbell_fn *fn, void *opaque);
+
+/* Whether stores to the page of `address` are watched: no TLB may hold it for writing. */
+bool bus_page_watched(const struct bus *bus, gpa_t address);
+
+/* Tells who watches. */
+void bus_tell_watched(const struct bus *bus);
+
 /* Calls `fn` for every block and window in address order (`info mtree`, devicetree checks). */
 void bus_foreach(const struct bus *bus,
                  void (*fn)(void *opaque, const char *name, gpa_t base, uint64_t size,

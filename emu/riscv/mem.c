@@ -11,6 +11,7 @@ struct mem_place {
     gpa_t gpa;
     uint8_t *host; /* of the first byte; NULL: a device, or nothing */
     unsigned size;
+    bool watched; /* somebody wants to know of stores to the page */
 };
 
 static enum riscv_cause mem_access_fault(enum mmu_access access)
@@ -29,10 +30,11 @@ static bool mem_translate(struct riscv_hart *hart, gva_t address, unsigned size,
         riscv_raise(hart, cause, address);
         return false;
     }
-    *ret = (struct mem_place){ result.gpa, NULL, size };
+    *ret = (struct mem_place){ result.gpa, NULL, size, false };
     if (result.host != NULL) {
         ret->host = result.host + (address & (TLB_PAGE_SIZE - 1));
-        if (result.cacheable) {
+        ret->watched = access == MMU_WRITE && bus_page_watched(hart->config->bus, result.gpa);
+        if (result.cacheable && !ret->watched) {
             enum tlb_access kind = access == MMU_WRITE ? TLB_WRITE : TLB_READ;
             tlb_bank_fill(&hart->bank[hart->bank_data], kind, address, result.host);
         }
@@ -111,6 +113,9 @@ bool riscv_store_slow(struct riscv_hart *hart, gva_t address, unsigned size, uin
     } else if (!bus_write(hart->config->bus, places[0].gpa, size, value)) {
         riscv_raise(hart, CAUSE_STORE_ACCESS, address);
         return false;
+    }
+    if (places[0].watched || (count == 2 && places[1].watched)) {
+        bus_tell_watched(hart->config->bus);
     }
     return true;
 }
