@@ -2,9 +2,9 @@
  * The user-mode network: libslirp, driven by the loop.
  *
  * libslirp wants to be asked before each wait which sockets it cares about, and told afterwards
- * which were ready. Here the handlers of the loop collect what is ready, and one bottom half then
- * tells libslirp, asks again, and changes only the handlers whose wish has changed. It runs only
- * when something happened: an idle network costs nothing.
+ * which are ready. Here a handler tells it at once, about its own socket: some of its calls block
+ * if told too late. One bottom half asks again, and changes only the handlers whose wish changed.
+ * It runs only when something happened: an idle network costs nothing.
  */
 #include "emu/net/net.h"
 
@@ -30,9 +30,9 @@ struct user_net;
 struct user_fd {
     struct user_net *user;
     int fd;
-    int wanted; /* SLIRP_POLL_*, asked for since the last tick */
+    int wanted; /* SLIRP_POLL_*, as asked for in the last tick */
     int armed;  /* SLIRP_POLL_IN and OUT: the handlers that are set */
-    int ready;  /* SLIRP_POLL_IN and OUT, since the last tick */
+    int ready;  /* SLIRP_POLL_IN or OUT, while libslirp is told */
 };
 
 /* A timer of libslirp's. */
@@ -58,18 +58,26 @@ static void user_schedule(void *opaque)
     aio_bh_schedule(((struct user_net *)opaque)->tick_bh);
 }
 
+static int user_get_revents(int slot, void *opaque);
+
+/* Lets libslirp use a socket that is ready. */
+static void user_ready(struct user_fd *entry, int events)
+{
+    struct user_net *user = entry->user;
+    entry->ready = events;
+    slirp_pollfds_poll(user->slirp, 0, user_get_revents, user);
+    entry->ready = 0;
+    user_schedule(user);
+}
+
 static void user_readable(void *opaque)
 {
-    struct user_fd *entry = opaque;
-    entry->ready |= SLIRP_POLL_IN;
-    user_schedule(entry->user);
+    user_ready(opaque, SLIRP_POLL_IN);
 }
 
 static void user_writable(void *opaque)
 {
-    struct user_fd *entry = opaque;
-    entry->ready |= SLIRP_POLL_OUT;
-    user_schedule(entry->user);
+    user_ready(opaque, SLIRP_POLL_OUT);
 }
 
 /* Sets the handlers to `events`, of SLIRP_POLL_IN and OUT. */
@@ -99,7 +107,7 @@ static int user_add_poll(int fd, int events, void *opaque)
     return (int)user->slots->len - 1;
 }
 
-/* What has been seen of the events asked for under this slot. */
+/* What is ready of the events asked for under this slot. */
 static int user_get_revents(int slot, void *opaque)
 {
     const struct user_net *user = opaque;
@@ -125,9 +133,10 @@ static void user_forget(void *key, void *value, void *opaque)
     struct user_fd *entry = value;
     (void)key;
     (void)opaque;
-    entry->ready = entry->wanted = 0;
+    entry->wanted = 0;
 }
 
+/* Runs libslirp's timers, and asks what it waits for now. */
 static void user_tick(void *opaque)
 {
     struct user_net *user = opaque;
@@ -238,7 +247,6 @@ static void user_unregister_fd(int fd, void *opaque)
     struct user_fd *entry = g_hash_table_lookup(user->fds, GINT_TO_POINTER(fd));
     if (entry != NULL) {
         user_arm(entry, 0);
-        entry->ready = 0;
     }
 }
 
