@@ -1,8 +1,8 @@
 /* 16550A UART: National Semiconductor PC16550D datasheet (1995); section numbers below are its own.
  * Characters leave at once into a line buffer that the event loop empties into the chardev, so the
  * transmitter is busy only while the peer does not take output; nothing is ever dropped. Received
- * characters wait in the chardev until the FIFO has room. Not modelled: line speed of data (the
- * character timeout follows the divisor), DMA pins, and errors other than break and overrun. */
+ * characters wait in the chardev until the FIFO has room. Not modelled: line speed and word length
+ * of data (programs that never set LCR print 8 bits), DMA pins, errors but break and overrun. */
 #include "emu/dev/uart16550.h"
 
 #include <assert.h>
@@ -18,11 +18,6 @@ static bool uart_fifo_mode(const struct uart *uart)
 static bool uart_looped(const struct uart *uart)
 {
     return (uart->mcr & MCR_LOOP) != 0;
-}
-
-static uint8_t uart_word_mask(const struct uart *uart)
-{
-    return (uint8_t)(0xff >> (3 - (uart->lcr & LCR_WORD)));
 }
 
 /* How many received characters there is room for, by the mode (8.4). */
@@ -115,7 +110,7 @@ static void uart_rx_push(struct uart *uart, uint8_t data, uint8_t error)
         uart->rx_count = 0;
     }
     unsigned place = (uart->rx_head + uart->rx_count) % UART_FIFO;
-    uart->rx_data[place] = data & uart_word_mask(uart);
+    uart->rx_data[place] = data;
     uart->rx_error[place] = error;
     uart->rx_count++;
     uart_restart_timeout(uart);
@@ -164,13 +159,13 @@ static void uart_tx_push(struct uart *uart, uint8_t data)
 {
     uart->thre_pending = false;
     if (uart_looped(uart)) {
-        uart_rx_push(uart, data & uart_word_mask(uart), 0);
+        uart_rx_push(uart, data, 0);
         uart->thre_pending = true;
         return;
     }
     unsigned capacity = uart_fifo_mode(uart) ? UART_FIFO : 1;
     if (uart->tx_count < capacity) {
-        uart->tx_data[(uart->tx_head + uart->tx_count) % UART_FIFO] = data & uart_word_mask(uart);
+        uart->tx_data[(uart->tx_head + uart->tx_count) % UART_FIFO] = data;
         uart->tx_count++;
     }
     uart_tx_move(uart);
