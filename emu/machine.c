@@ -364,6 +364,18 @@ void machine_free(struct machine *machine)
     g_free(machine);
 }
 
+bool machine_verify(const struct machine_config *config, struct aio_context *ctx, GError **error)
+{
+    if (!machine_check(config, error)) {
+        return false;
+    }
+    struct machine *machine = machine_alloc(config, ctx);
+    bool ok = machine_check_boot(machine, config, false, error) &&
+              machine_open_backends(machine, config, error);
+    machine_free(machine);
+    return ok;
+}
+
 bool machine_dump_devicetree(const struct machine_config *config, GError **error)
 {
     struct machine *machine = g_new0(struct machine, 1);

@@ -81,6 +81,10 @@ void machine_config_clear(struct machine_config *config);
 struct machine *machine_new(const struct machine_config *config, struct aio_context *ctx,
                             GError **error);
 
+/* Checks everything that machine_new checks, files and ports included, and keeps nothing: for
+ * callers who must leave no trace of their own when it fails. */
+bool machine_verify(const struct machine_config *config, struct aio_context *ctx, GError **error);
+
 /* Writes the devicetree that the machine would have to config->dump_dtb; runs nothing. */
 bool machine_dump_devicetree(const struct machine_config *config, GError **error);
 

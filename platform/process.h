@@ -45,5 +45,8 @@ struct host_handle host_process_handle(struct host_process *process);
 /* Waits for the end, returns the exit status (128 + signal on posix) and frees it. */
 int host_process_wait(struct host_process *process);
 
+/* The number that the host knows this process by. */
+uint64_t host_process_id(void);
+
 /* CPU time (user and system) this process has used, in ns. */
 int64_t host_process_cpu_ns(void);

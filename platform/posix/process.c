@@ -8,13 +8,14 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "platform/event.h"
 #include "platform/posix/fail.h"
 #include "platform/posix/family.h"
 #include "platform/thread.h"
 
-extern char **environ;
+extern char **environ; /* POSIX leaves its declaration to us */
 
 struct host_process {
     pid_t pid;
@@ -118,6 +119,11 @@ int host_process_wait(struct host_process *process)
     host_event_finish(&process->ended);
     g_free(process);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+uint64_t host_process_id(void)
+{
+    return (uint64_t)getpid();
 }
 
 int64_t host_process_cpu_ns(void)

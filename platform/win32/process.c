@@ -227,6 +227,11 @@ int host_process_wait(struct host_process *process)
     return (int)status;
 }
 
+uint64_t host_process_id(void)
+{
+    return GetCurrentProcessId();
+}
+
 int64_t host_process_cpu_ns(void)
 {
     FILETIME created, ended, kernel, user;

@@ -1,0 +1,111 @@
+/* Options for disks: -drive and -snapshot. */
+#include "ui/option_fns.h"
+
+#include <string.h>
+
+#include "ui/keys.h"
+#include "ui/usage.h"
+
+enum drive_interface { IF_VIRTIO, IF_NONE };
+enum drive_cache {
+    CACHE_WRITEBACK,
+    CACHE_NONE,
+    CACHE_WRITETHROUGH,
+    CACHE_DIRECTSYNC,
+    CACHE_UNSAFE
+};
+enum drive_media { MEDIA_DISK, MEDIA_CDROM };
+
+struct drive_keys {
+    char *file, *id, *format, *serial;
+    unsigned interface, cache, media;
+    bool read_only, snapshot;
+};
+
+static const char *const interfaces[] = { "virtio", "none", NULL };
+static const char *const caches[] = { "writeback",  "none",   "writethrough",
+                                      "directsync", "unsafe", NULL };
+static const char *const medias[] = { "disk", "cdrom", NULL };
+static const char *const ios[] = { "threads", "native", "io_uring", NULL };
+static const char *const discards[] = { "ignore", "off", NULL };
+static const char *const reports[] = { "report", NULL };
+static const char *const only_off[] = { "off", NULL };
+
+#define DRIVE(field) offsetof(struct drive_keys, field)
+
+static const struct key_row drive_rows[] = {
+    { "file", KEY_STRING, DRIVE(file), "the image", NULL, 0 },
+    { "if", KEY_CHOICE, DRIVE(interface), "how it is attached; none: by -device", interfaces, 0 },
+    { "id", KEY_STRING, DRIVE(id), "its name for -device", NULL, 0 },
+    { "format", KEY_STRING, DRIVE(format), "raw", NULL, 0 },
+    { "readonly", KEY_SWITCH, DRIVE(read_only), "the guest cannot write", NULL, 0 },
+    { "read-only", KEY_SWITCH, DRIVE(read_only), "the same", NULL, 0 },
+    { "snapshot", KEY_SWITCH, DRIVE(snapshot), "forget at the end what was written", NULL, 0 },
+    { "cache", KEY_CHOICE, DRIVE(cache), "when a write is on the disk", caches, 0 },
+    { "media", KEY_CHOICE, DRIVE(media), "cdrom: read-only", medias, 0 },
+    { "serial", KEY_STRING, DRIVE(serial), "the serial number that the guest sees", NULL, 0 },
+    { "aio", KEY_FIXED, 0, "a wish; the best there is is taken", ios, 0 },
+    { "discard", KEY_FIXED, 0, "a guest's discards are ignored", discards, 0 },
+    { "detect-zeroes", KEY_FIXED, 0, "zeroes are written as they are", only_off, 0 },
+    { "werror", KEY_FIXED, 0, "the guest hears of errors", reports, 0 },
+    { "rerror", KEY_FIXED, 0, "the guest hears of errors", reports, 0 },
+    { NULL, KEY_FIXED, 0, NULL, NULL, 0 },
+};
+
+static bool drive_check(struct plan *plan, const struct drive_keys *keys, GError **error)
+{
+    if (!keys->file || !*keys->file) {
+        return usage_error(error, "-drive: which image? Say file=FILE");
+    }
+    if (keys->format && strcmp(keys->format, "raw") != 0) {
+        return usage_error(error,
+                           "-drive: format=%s is not supported: convert '%s' with 'qemu-img "
+                           "convert -O raw' and say format=raw",
+                           keys->format, keys->file);
+    }
+    if (keys->interface == IF_NONE && !keys->id) {
+        return usage_error(
+            error, "-drive: '%s' with if=none needs id=NAME, which -device refers to", keys->file);
+    }
+    if (!keys->format) {
+        plan_warn(plan, "'%s' is taken for a raw image: say format=raw to confirm", keys->file);
+    }
+    return true;
+}
+
+static void drive_add(struct plan *plan, const struct drive_keys *keys)
+{
+    struct machine_drive *drive = g_new0(struct machine_drive, 1);
+    drive->id = keys->id ? g_strdup(keys->id) : plan_anonymous(plan, "block");
+    drive->path = g_strdup(keys->file);
+    drive->serial = g_strdup(keys->serial);
+    drive->read_only = keys->read_only || keys->media == MEDIA_CDROM;
+    drive->snapshot = keys->snapshot;
+    drive->sync_each = keys->cache == CACHE_WRITETHROUGH || keys->cache == CACHE_DIRECTSYNC;
+    drive->ignore_flush = keys->cache == CACHE_UNSAFE;
+    g_ptr_array_add(plan->config.drives, drive);
+    if (keys->interface == IF_VIRTIO) {
+        struct machine_device *device = plan_add_device(plan->tail, DEVICE_BLK);
+        device->id = plan_anonymous(plan, "disk");
+        device->backend = g_strdup(drive->id);
+    }
+}
+
+bool option_drive(struct plan *plan, const char *value, GError **error)
+{
+    struct drive_keys keys = { 0 };
+    bool taken = keys_parse("-drive", value, NULL, drive_rows, &keys, error) &&
+                 drive_check(plan, &keys, error);
+    if (taken) {
+        drive_add(plan, &keys);
+    }
+    keys_clear(drive_rows, &keys);
+    return taken;
+}
+
+bool option_snapshot(struct plan *plan, const char *value, GError **error)
+{
+    (void)value, (void)error;
+    plan->snapshot = true;
+    return true;
+}

@@ -1,0 +1,258 @@
+/* Options for devices on the virtio slots: -device and -object. */
+#include "ui/option_fns.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/keys.h"
+#include "ui/mac.h"
+#include "ui/usage.h"
+
+struct device_keys {
+    char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name;
+};
+
+static const char *const only_off[] = { "off", NULL };
+
+#define DEVICE(field) offsetof(struct device_keys, field)
+#define ID_ROW                                                                                     \
+    {                                                                                              \
+        "id", KEY_STRING, DEVICE(id), "the device's name", NULL, 0                                 \
+    }
+#define END_ROW                                                                                    \
+    {                                                                                              \
+        NULL, KEY_FIXED, 0, NULL, NULL, 0                                                          \
+    }
+
+static const struct key_row blk_rows[] = {
+    ID_ROW,
+    { "drive", KEY_STRING, DEVICE(drive), "id of a -drive", NULL, 0 },
+    { "serial", KEY_STRING, DEVICE(serial), "serial number, at most 20 characters", NULL, 0 },
+    END_ROW,
+};
+
+static const struct key_row net_rows[] = {
+    ID_ROW,
+    { "netdev", KEY_STRING, DEVICE(netdev), "id of a -netdev", NULL, 0 },
+    { "mac", KEY_STRING, DEVICE(mac), "the card's address", NULL, 0 },
+    { "mrg_rxbuf", KEY_FIXED, 0, "large frames in one buffer", only_off, 0 },
+    END_ROW,
+};
+
+static const struct key_row rng_rows[] = {
+    ID_ROW,
+    { "rng", KEY_STRING, DEVICE(rng), "id of an -object rng-random", NULL, 0 },
+    END_ROW,
+};
+
+static const struct key_row serial_rows[] = { ID_ROW, END_ROW };
+
+static const struct key_row console_rows[] = {
+    ID_ROW,
+    { "chardev", KEY_STRING, DEVICE(chardev), "id of a -chardev", NULL, 0 },
+    { "name", KEY_STRING, DEVICE(name), "not shown to the guest", NULL, 0 },
+    END_ROW,
+};
+
+typedef bool device_take_fn(struct plan *plan, struct device_keys *keys, GError **error);
+
+static device_take_fn blk_take, net_take, rng_take, serial_take, console_take;
+
+static const struct device_name {
+    const char *name;
+    const struct key_row *rows;
+    device_take_fn *take;
+    const char *help;
+} device_names[] = {
+    { "virtio-blk-device", blk_rows, blk_take, "a disk" },
+    { "virtio-net-device", net_rows, net_take, "a network card" },
+    { "virtio-rng-device", rng_rows, rng_take, "a source of random numbers" },
+    { "virtio-serial-device", serial_rows, serial_take, "carries one virtconsole" },
+    { "virtconsole", console_rows, console_take, "a console: hvc0" },
+};
+
+static struct machine_device *device_add(struct plan *plan, enum machine_device_kind kind,
+                                         struct device_keys *keys, const char *what)
+{
+    struct machine_device *device = plan_add_device(plan->config.devices, kind);
+    device->id = keys->id ? g_steal_pointer(&keys->id) : plan_anonymous(plan, what);
+    return device;
+}
+
+static bool blk_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    if (!keys->drive) {
+        return usage_error(error, "-device virtio-blk-device: which disk? Say drive=ID, with a "
+                                  "-drive that has id=ID and if=none");
+    }
+    struct machine_device *device = device_add(plan, DEVICE_BLK, keys, "disk");
+    device->backend = g_steal_pointer(&keys->drive);
+    device->serial = g_steal_pointer(&keys->serial);
+    return true;
+}
+
+static bool net_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    uint8_t mac[6] = { 0 };
+    if (!keys->netdev) {
+        return usage_error(error, "-device virtio-net-device: which network? Say netdev=ID, with "
+                                  "a -netdev user,id=ID");
+    }
+    if (keys->mac && !mac_parse("-device virtio-net-device", keys->mac, mac, error)) {
+        return false;
+    }
+    struct machine_device *device = device_add(plan, DEVICE_NET, keys, "nic");
+    device->backend = g_steal_pointer(&keys->netdev);
+    memcpy(device->mac, mac, sizeof(mac));
+    return true;
+}
+
+/* Until the check, `backend` holds the -object that was named. */
+static bool rng_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    struct machine_device *device = device_add(plan, DEVICE_RNG, keys, "rng");
+    device->backend = g_steal_pointer(&keys->rng);
+    return true;
+}
+
+static bool serial_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    device_add(plan, DEVICE_CONSOLE, keys, "console");
+    return true;
+}
+
+/* The port goes to the last virtio-serial-device that has none. */
+static bool console_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    GPtrArray *devices = plan->config.devices;
+    if (!keys->chardev) {
+        return usage_error(error, "-device virtconsole: what is behind it? Say chardev=ID");
+    }
+    for (guint i = devices->len; i > 0; i--) {
+        struct machine_device *device = devices->pdata[i - 1];
+        if (device->kind == DEVICE_CONSOLE && !device->backend) {
+            device->backend = g_steal_pointer(&keys->chardev);
+            return true;
+        }
+    }
+    return usage_error(error, "-device virtconsole: it needs a '-device virtio-serial-device' of "
+                              "its own before it");
+}
+
+static const struct device_name *device_find(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(device_names); i++) {
+        if (strcmp(device_names[i].name, name) == 0) {
+            return &device_names[i];
+        }
+    }
+    return NULL;
+}
+
+static bool device_unknown(const char *name, GError **error)
+{
+    const char *names[G_N_ELEMENTS(device_names) + 1] = { NULL };
+    for (size_t i = 0; i < G_N_ELEMENTS(device_names); i++) {
+        names[i] = device_names[i].name;
+    }
+    if (g_str_has_suffix(name, "-pci")) {
+        g_autofree char *mmio = g_strndup(name, strlen(name) - strlen("-pci"));
+        g_autofree char *instead = g_strconcat(mmio, "-device", NULL);
+        if (device_find(instead)) {
+            return usage_error(error,
+                               "-device: this machine has no PCI bus: instead of '%s' say '%s'",
+                               name, instead);
+        }
+    }
+    return usage_unknown(error, name, names, "'-device help' lists what there is",
+                         "-device: unknown device '%s'", name);
+}
+
+static void devices_answer(struct plan *plan)
+{
+    plan_answer(plan, "Devices (NAME,help lists the properties of one):\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(device_names); i++) {
+        plan_answer(plan, "name \"%s\", bus virtio-mmio, desc \"%s\"\n", device_names[i].name,
+                    device_names[i].help);
+    }
+}
+
+/* The list behind the name, or "" if there is none. */
+static const char *after_comma(const char *value)
+{
+    const char *comma = strchr(value, ',');
+    return comma ? comma + 1 : "";
+}
+
+bool option_device(struct plan *plan, const char *value, GError **error)
+{
+    g_autofree char *name = g_strndup(value, strcspn(value, ","));
+    const char *rest = after_comma(value);
+    if (strcmp(name, "help") == 0) {
+        devices_answer(plan);
+        return true;
+    }
+    const struct device_name *device = device_find(name);
+    if (!device) {
+        return device_unknown(name, error);
+    }
+    if (strcmp(rest, "help") == 0) {
+        g_autofree char *text = keys_help(device->rows);
+        plan_answer(plan, "%s: %s\n%s", name, device->help, text);
+        return true;
+    }
+    struct device_keys keys = { 0 };
+    g_autofree char *place = g_strconcat("-device ", name, NULL);
+    bool taken = (!*rest || keys_parse(place, rest, NULL, device->rows, &keys, error)) &&
+                 device->take(plan, &keys, error);
+    keys_clear(device->rows, &keys);
+    return taken;
+}
+
+struct object_keys {
+    char *type, *id, *filename;
+};
+
+#define OBJECT(field) offsetof(struct object_keys, field)
+
+static const struct key_row object_rows[] = {
+    { "qom-type", KEY_STRING, OBJECT(type), "rng-random or rng-builtin", NULL, 0 },
+    { "id", KEY_STRING, OBJECT(id), "its name for -device", NULL, 0 },
+    { "filename", KEY_STRING, OBJECT(filename), "/dev/urandom or /dev/random", NULL, 0 },
+    END_ROW,
+};
+
+/* All of these mean the host's generator, which is there on every host. */
+static bool object_take(struct plan *plan, const struct object_keys *keys, GError **error)
+{
+    static const char *const types[] = { "rng-random", "rng-builtin", NULL };
+    static const char *const files[] = { "/dev/urandom", "/dev/random", "/dev/hwrng", NULL };
+    if (!keys->type || !g_strv_contains(types, keys->type)) {
+        const char *type = keys->type ? keys->type : "";
+        return usage_unknown(error, type, types, "there are rng-random and rng-builtin",
+                             "-object: unknown kind '%s'", type);
+    }
+    if (!keys->id) {
+        return usage_error(error, "-object %s: it needs id=NAME, which -device refers to",
+                           keys->type);
+    }
+    if (keys->filename && !g_strv_contains(files, keys->filename)) {
+        return usage_error(error,
+                           "-object %s: filename=%s is not supported: leave it away for the "
+                           "host's generator",
+                           keys->type, keys->filename);
+    }
+    g_ptr_array_add(plan->rngs, g_strdup(keys->id));
+    return true;
+}
+
+bool option_object(struct plan *plan, const char *value, GError **error)
+{
+    struct object_keys keys = { 0 };
+    bool taken = keys_parse("-object", value, "qom-type", object_rows, &keys, error) &&
+                 object_take(plan, &keys, error);
+    keys_clear(object_rows, &keys);
+    return taken;
+}

@@ -1,0 +1,92 @@
+#include "ui/start.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "aio/context.h"
+#include "emu/machine.h"
+#include "platform/file.h"
+#include "platform/process.h"
+#include "ui/streams.h"
+
+/* What exists while a machine runs. */
+struct run {
+    struct plan *plan;
+    struct aio_context *ctx;
+    struct streams *streams;
+    struct machine *machine;
+    bool has_pidfile;
+};
+
+/* Ctrl-a x. */
+static void run_quit(void *opaque)
+{
+    struct run *run = opaque;
+    machine_quit(run->machine, 0);
+}
+
+/* Ctrl-C, SIGTERM, a closed console. */
+static void run_asked_to_quit(void *opaque)
+{
+    fputs("tinamou: asked to end\n", stderr);
+    run_quit(opaque);
+}
+
+static bool pidfile_write(struct run *run, GError **error)
+{
+    const char *path = run->plan->pidfile;
+    if (!path) {
+        return true;
+    }
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT "\n", host_process_id());
+    run->has_pidfile = host_file_save(path, text, strlen(text), error);
+    return run->has_pidfile;
+}
+
+static bool run_make(struct run *run, GError **error)
+{
+    struct machine_config *config = &run->plan->config;
+    run->ctx = aio_context_new("main", error);
+    if (!run->ctx) {
+        return false;
+    }
+    if ((streams_leave_traces(run->plan) || run->plan->pidfile) &&
+        !machine_verify(config, run->ctx, error)) {
+        return false;
+    }
+    run->streams = streams_new(run->plan, run->ctx, run_quit, run, error);
+    if (!run->streams) {
+        return false;
+    }
+    run->machine = machine_new(config, run->ctx, error);
+    return run->machine && pidfile_write(run, error);
+}
+
+static void run_end(struct run *run)
+{
+    if (run->has_pidfile) {
+        host_file_remove(run->plan->pidfile, NULL);
+    }
+    machine_free(run->machine);
+    streams_free(run->streams);
+    if (run->ctx) {
+        aio_context_unref(run->ctx);
+    }
+}
+
+bool start_run(struct plan *plan, int *ret_status, GError **error)
+{
+    struct run run = { .plan = plan };
+    if (plan->config.dump_dtb) {
+        *ret_status = 0;
+        return machine_dump_devicetree(&plan->config, error);
+    }
+    bool made = run_make(&run, error);
+    if (made) {
+        host_on_quit(run_asked_to_quit, &run);
+        machine_run(run.machine, ret_status);
+        host_on_quit(NULL, NULL);
+    }
+    run_end(&run);
+    return made;
+}

@@ -1,0 +1,96 @@
+#include "ui/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include "ui/options.h"
+#include "ui/plan.h"
+#include "ui/start.h"
+#include "ui/usage.h"
+#include "ui/version.h"
+
+const struct verb verbs[] = {
+    { "run", "FILE [OPTION...]", "run a program, a kernel or a disk image", verb_run },
+    { "doctor", "", "look at what this computer has, and say what is missing", verb_doctor },
+    { "help", "", "print this", verb_help },
+    { "version", "", "print the version", verb_version },
+    { NULL, NULL, NULL, NULL },
+};
+
+static int fail(GError *error)
+{
+    fprintf(stderr, "tinamou: %s\n", error->message);
+    g_error_free(error);
+    return 1;
+}
+
+static bool plan_run(struct plan *plan, int *ret_status, GError **error)
+{
+    if (plan->answer) {
+        fputs(plan->answer->str, stdout);
+        *ret_status = 0;
+        return true;
+    }
+    if (!plan_check(plan, error)) {
+        return false;
+    }
+    for (guint i = 0; i < plan->warnings->len; i++) {
+        fprintf(stderr, "tinamou: warning: %s\n", (char *)plan->warnings->pdata[i]);
+    }
+    return start_run(plan, ret_status, error);
+}
+
+int verb_machine(const char *const *arguments, bool compatible)
+{
+    struct plan plan;
+    GError *error = NULL;
+    int status = 1;
+    plan_init(&plan);
+    plan.compatible = compatible;
+    bool done = options_parse(&plan, arguments, &error) && plan_run(&plan, &status, &error);
+    plan_clear(&plan);
+    return done ? status : fail(error);
+}
+
+int verb_help(const char *const *arguments)
+{
+    (void)arguments;
+    g_autofree char *options_text = options_help();
+    printf("%s: runs riscv64 machines\n\n"
+           "  tinamou VERB ...\n"
+           "  tinamou OPTION...       runs a machine as the options say\n\n"
+           "Verbs:\n",
+           version_text(false));
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        g_autofree char *left = g_strdup_printf("%s %s", verb->name, verb->parameters);
+        printf("  %-32s %s\n", left, verb->help);
+    }
+    printf("\n%s", options_text);
+    return 0;
+}
+
+int verb_version(const char *const *arguments)
+{
+    (void)arguments;
+    puts(version_text(false));
+    return 0;
+}
+
+int verb_dispatch(const char *const *arguments)
+{
+    const char *names[G_N_ELEMENTS(verbs)] = { NULL };
+    for (size_t i = 0; verbs[i].name; i++) {
+        if (strcmp(arguments[0], verbs[i].name) == 0) {
+            return verbs[i].fn(arguments);
+        }
+        names[i] = verbs[i].name;
+    }
+    GError *error = NULL;
+    usage_unknown(&error, arguments[0], names,
+                  "'tinamou help' lists them, 'tinamou run FILE' runs "
+                  "a file",
+                  "there is no verb '%s'", arguments[0]);
+    return fail(error);
+}
