@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "emu/mem/bus.h"
@@ -55,13 +56,29 @@ static inline unsigned tlb_index(gva_t address)
     return (unsigned)(address >> TLB_PAGE_BITS) & (TLB_ENTRIES - 1);
 }
 
-/* The host address of [address, address+size), or NULL on a miss or when it leaves the page. */
+/* The entry that an access would hit. */
+static inline const struct tlb_entry *tlb_entry_of(const struct tlb_bank *bank,
+                                                   enum tlb_access access, gva_t address)
+{
+    return &bank->entry[access][tlb_index(address)];
+}
+
+/* Whether it does: all of [address, address+size) is in the entry's page. */
+static inline bool tlb_hits(const struct tlb_entry *entry, gva_t address, unsigned size)
+{
+    return address - entry->tag <= TLB_PAGE_SIZE - size;
+}
+
+/* The host address that a hit stands for. */
+static inline uint8_t *tlb_host(const struct tlb_entry *entry, gva_t address)
+{
+    return (uint8_t *)(uintptr_t)(address + entry->addend);
+}
+
+/* All in one: the host address of [address, address+size), or NULL on a miss. */
 static inline uint8_t *tlb_probe(const struct tlb_bank *bank, enum tlb_access access,
                                  gva_t address, unsigned size)
 {
-    const struct tlb_entry *entry = &bank->entry[access][tlb_index(address)];
-    if (address - entry->tag > TLB_PAGE_SIZE - size) {
-        return NULL;
-    }
-    return (uint8_t *)(uintptr_t)(address + entry->addend);
+    const struct tlb_entry *entry = tlb_entry_of(bank, access, address);
+    return tlb_hits(entry, address, size) ? tlb_host(entry, address) : NULL;
 }

@@ -86,7 +86,7 @@ void interp_decode(struct interp_slot *slot, uint32_t word, unsigned offset, boo
     enum interp_variant variant = near ? decode_near(&insn) : VARIANT_COUNT;
     uint32_t target = offset + (uint32_t)insn.imm;
     if (variant != VARIANT_COUNT && target < INTERP_PAGE_SIZE) {
-        slot->imm = insn.imm / 2;
+        slot->imm = insn.imm / 2 * (int32_t)sizeof(struct interp_slot);
         slot->fn = variant_fn(variant, &insn);
         return;
     }

@@ -4,10 +4,15 @@
  */
 #include "emu/riscv/interp_ops.h"
 
-/* The target is `imm` slots away. Returning it lets the engine's loop see the request. */
+static inline struct interp_slot *flow_near(struct interp_slot *s)
+{
+    return (struct interp_slot *)(void *)((uint8_t *)s + s->imm);
+}
+
+/* The target is `imm` bytes of slots away. Returning it lets the engine's loop see a request. */
 #define FLOW_NEAR()                                        \
     do {                                                   \
-        struct interp_slot *to = s + s->imm;               \
+        struct interp_slot *to = flow_near(s);             \
         if (INTERP_LIKELY(!hart_requested(&h->hart))) {    \
             INTERP_NEXT(to);                               \
         }                                                  \

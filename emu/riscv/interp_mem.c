@@ -41,10 +41,11 @@ static inline bool mem_float_off(const struct riscv_hart *h)
         if (off) {                                                                         \
             return interp_raise_illegal(INTERP_PASS);                                      \
         }                                                                                  \
-        const uint8_t *host = tlb_probe(in->tlb, TLB_READ, mem_address(h, s), sizeof(type)); \
-        if (INTERP_LIKELY(host != NULL)) {                                                 \
+        uint64_t address = mem_address(h, s);                                              \
+        const struct tlb_entry *entry = tlb_entry_of(in->tlb, TLB_READ, address);          \
+        if (INTERP_LIKELY(tlb_hits(entry, address, sizeof(type)))) {                       \
             type value;                                                                    \
-            memcpy(&value, host, sizeof value);                                            \
+            memcpy(&value, tlb_host(entry, address), sizeof value);                        \
             result;                                                                        \
             after;                                                                         \
             INTERP_NEXT(s + length);                                                       \
@@ -80,10 +81,11 @@ MEM_LOAD(fld_64, uint64_t, h->f[s->rd] = value, mem_float_off(h), h->mstatus |= 
         if (off) {                                                                          \
             return interp_raise_illegal(INTERP_PASS);                                       \
         }                                                                                   \
-        uint8_t *host = tlb_probe(in->tlb, TLB_WRITE, mem_address(h, s), sizeof(type));     \
-        if (INTERP_LIKELY(host != NULL)) {                                                  \
+        uint64_t address = mem_address(h, s);                                               \
+        const struct tlb_entry *entry = tlb_entry_of(in->tlb, TLB_WRITE, address);          \
+        if (INTERP_LIKELY(tlb_hits(entry, address, sizeof(type)))) {                        \
             type value = (type)(source);                                                    \
-            memcpy(host, &value, sizeof value);                                             \
+            memcpy(tlb_host(entry, address), &value, sizeof value);                         \
             INTERP_NEXT(s + length);                                                        \
         }                                                                                   \
         return name##_slow(INTERP_PASS, length);                                            \

@@ -33,7 +33,7 @@ typedef struct interp_slot *interp_fn(INTERP_ARGS);
 /* One decoded instruction. */
 struct interp_slot {
     interp_fn *fn;
-    int32_t imm; /* of near branches: slots to the target; of an illegal instruction: the word */
+    int32_t imm; /* of near branches: bytes to the target slot; if illegal: the word */
     uint8_t rd;  /* INTERP_SINK for x0 */
     uint8_t rs1, rs2;
     uint8_t rs3_rm; /* rs3 << 3 | rm */

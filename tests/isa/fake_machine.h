@@ -10,7 +10,7 @@
 #include "emu/riscv/hart.h"
 
 #define FAKE_RAM_BASE UINT64_C(0x80000000)
-#define FAKE_RAM_SIZE (UINT64_C(4) << 20)
+#define FAKE_RAM_SIZE (UINT64_C(8) << 20)
 
 /* Device registers: a store to STOP ends fake_machine_run; SCRATCH reads back what was written;
  * anything else in the window is a bus error. */
