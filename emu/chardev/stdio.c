@@ -13,7 +13,7 @@ struct stdio_chardev {
     bool ended;   /* the input has ended */
 };
 
-static bool stdio_in_use;
+static bool stdio_used; /* the host's terminal is opened once in a process */
 
 static void stdio_update(struct stdio_chardev *stdio);
 
@@ -91,7 +91,6 @@ static void stdio_close(struct chardev *chardev)
     stdio_update(stdio);
     char_writer_free(stdio->writer);
     terminal_close();
-    stdio_in_use = false;
     chardev_release(chardev);
 }
 
@@ -105,7 +104,7 @@ static const struct chardev_class stdio_class = {
 
 struct chardev *chardev_new_stdio(struct aio_context *ctx, const char *id, GError **error)
 {
-    if (stdio_in_use) {
+    if (stdio_used) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "%s: standard input and output are already used by another chardev; use a mux "
                     "(mon:stdio) to share them",
@@ -115,6 +114,7 @@ struct chardev *chardev_new_stdio(struct aio_context *ctx, const char *id, GErro
     if (!terminal_open(error)) {
         return NULL;
     }
+    stdio_used = true;
     struct stdio_chardev *stdio = chardev_alloc(&stdio_class, ctx, id, sizeof(*stdio));
     stdio->writer = char_writer_new(ctx, "stdout", stdio_sink, stdio_ready, stdio, error);
     if (stdio->writer == NULL) {
@@ -122,7 +122,6 @@ struct chardev *chardev_new_stdio(struct aio_context *ctx, const char *id, GErro
         chardev_release(&stdio->chardev);
         return NULL;
     }
-    stdio_in_use = true;
     stdio->chardev.open = true;
     return &stdio->chardev;
 }
