@@ -321,6 +321,33 @@ bool aio_timers_run(struct aio_context *ctx)
     return progress;
 }
 
+static void list_free(struct aio_context *ctx, struct aio_timer_list *list)
+{
+    aio_clock_remove_user(list->clock, ctx);
+    g_free(list->heap);
+    g_free(list);
+}
+
+void aio_context_drop_clock(struct aio_context *ctx, struct aio_clock *clock)
+{
+    struct aio_timer_list **link = &ctx->timer_lists;
+    struct aio_timer_list *list;
+
+    host_mutex_lock(&ctx->timer_lock);
+    assert(ctx->depth == 0 && "a pass may be looking at the clock's timers");
+    while ((list = *link) && list->clock != clock) {
+        link = &list->next;
+    }
+    if (list) {
+        assert(list->count == 0 && !list->due_first && "a timer of the clock is armed");
+        *link = list->next;
+    }
+    host_mutex_unlock(&ctx->timer_lock);
+    if (list) {
+        list_free(ctx, list);
+    }
+}
+
 unsigned aio_timers_finish(struct aio_context *ctx)
 {
     unsigned left = 0;
@@ -333,9 +360,7 @@ unsigned aio_timers_finish(struct aio_context *ctx)
             left++;
         }
         ctx->timer_lists = list->next;
-        aio_clock_remove_user(list->clock, ctx);
-        g_free(list->heap);
-        g_free(list);
+        list_free(ctx, list);
     }
     host_mutex_finish(&ctx->timer_lock);
     return left;

@@ -41,5 +41,9 @@ void timer_del(struct aio_timer *timer);
 /* Whether it is armed. Any thread. */
 bool timer_pending(const struct aio_timer *timer);
 
+/* Makes a context let go of a clock that is about to end: its timers on that clock are not armed
+ * and not used any more. Home thread, not inside a callback. */
+void aio_context_drop_clock(struct aio_context *ctx, struct aio_clock *clock);
+
 /* When it will fire, in ns of its clock; -1 when not armed. */
 int64_t timer_expire_ns(const struct aio_timer *timer);

@@ -357,6 +357,8 @@ void machine_free(struct machine *machine)
     }
     host_memory_destroy(&machine->mrom);
     host_memory_destroy(&machine->ram);
+    aio_context_drop_clock(machine->ctx, &machine->clock);
+    aio_clock_finish(&machine->clock);
     aio_context_set_lock(machine->ctx, NULL);
     aio_context_unref(machine->ctx);
     host_mutex_unlock(&machine->lock);
