@@ -47,6 +47,9 @@ void aio_context_set_home(struct aio_context *ctx)
     if (aio_context_is_home(ctx)) {
         return;
     }
+    if (!current) {
+        current = ctx;
+    }
     if (!atomic_compare_exchange_strong(&ctx->home, &nobody, thread_mark())) {
         assert(false && "a context is polled by its home thread alone");
     }
@@ -67,6 +70,7 @@ struct aio_context *aio_context_new_with(const char *name, const struct aio_wait
     atomic_init(&ctx->refs, 1);
     host_mutex_init(&ctx->timer_lock);
     aio_bh_queue_init(ctx);
+    ctx->co_bh = aio_bh_new(ctx, "co-schedule", aio_co_run_scheduled, ctx);
     ctx->trace = g_new0(struct aio_trace, 1);
     ctx->polling.dead = g_ptr_array_new_with_free_func(g_free);
     return ctx;
@@ -75,6 +79,20 @@ struct aio_context *aio_context_new_with(const char *name, const struct aio_wait
 struct aio_context *aio_context_new(const char *name, GError **error)
 {
     return aio_context_new_with(name, aio_waiter_default(), aio_clock_host(), error);
+}
+
+void aio_once(atomic_uint *once, void (*init)(void))
+{
+    enum { NOT_YET, BUSY, DONE };
+    unsigned seen = atomic_load_explicit(once, memory_order_acquire);
+
+    if (seen == NOT_YET && atomic_compare_exchange_strong(once, &seen, BUSY)) {
+        init();
+        atomic_store_explicit(once, DONE, memory_order_release);
+    }
+    while (atomic_load_explicit(once, memory_order_acquire) != DONE) {
+        /* another thread is in init, for a moment */
+    }
 }
 
 struct aio_context *aio_context_ref(struct aio_context *ctx)
@@ -91,6 +109,11 @@ void aio_context_unref(struct aio_context *ctx)
         return;
     }
     assert(ctx->depth == 0 && "unref inside of aio_poll");
+    if (current == ctx) {
+        current = NULL;
+    }
+    assert(!atomic_load(&ctx->co_scheduled) && "a coroutine is scheduled here");
+    aio_bh_delete(ctx->co_bh);
     left = aio_bh_finish(ctx);
     left += aio_timers_finish(ctx);
     left += aio_handlers_finish(ctx);

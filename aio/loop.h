@@ -10,6 +10,8 @@
 #include "aio/waiter.h"
 #include "platform/thread.h"
 
+struct coroutine;
+
 /* Polls may nest this deep; more is a recursion that would not end. */
 #define AIO_DEPTH_MAX 16
 
@@ -172,6 +174,9 @@ struct aio_context {
     struct host_mutex bh_lock; /* the list of all */
     struct aio_bh *bh_all;
 
+    _Atomic(struct coroutine *) co_scheduled; /* newest first */
+    struct aio_bh *co_bh;
+
     struct host_mutex timer_lock;
     struct aio_timer_list *timer_lists;
     uint64_t timer_sequence;
@@ -250,6 +255,12 @@ void aio_poller_remove(struct aio_context *ctx, struct aio_handler *handler);
 
 /* Frees pollers that were removed, unless a callback's frame may point to them. */
 void aio_poller_free_dead(struct aio_context *ctx);
+
+/* Enters what aio_co_schedule left; a bottom half. */
+void aio_co_run_scheduled(void *opaque);
+
+/* Calls `init` the first time, and returns when it was called. Any thread. */
+void aio_once(atomic_uint *once, void (*init)(void));
 
 /* Makes the context's queue. */
 void aio_bh_queue_init(struct aio_context *ctx);

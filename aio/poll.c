@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 
+#include "aio/coroutine.h"
 #include "aio/loop.h"
 
 /* From the third fruitless wait in a row each next one is made longer, up to 2^10 ms. */
@@ -202,6 +203,7 @@ bool aio_poll(struct aio_context *ctx, bool blocking)
 
     aio_context_set_home(ctx);
     assert(depth < AIO_DEPTH_MAX && "polls nest without end");
+    assert(!coroutine_in() && "a coroutine yields, it does not poll");
     outer = aio_context_enter(ctx);
     atomic_store_explicit(&ctx->depth, depth + 1, memory_order_relaxed);
     aio_count(depth ? &ctx->stats.nested : &ctx->stats.passes);

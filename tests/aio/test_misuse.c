@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "aio/context.h"
+#include "aio/coroutine.h"
 #include "aio/notifier.h"
 #include "aio/timer.h"
 #include "platform/thread.h"
@@ -116,6 +117,52 @@ static void set_running_clock(void)
     aio_clock_set(&clock, 1);
 }
 
+static void enter_self(void *opaque)
+{
+    (void)opaque;
+    coroutine_enter(coroutine_self());
+}
+
+static void enter_twice(void)
+{
+    coroutine_enter(coroutine_create("twice", enter_self, NULL));
+}
+
+static void schedule_twice(void)
+{
+    struct aio_context *ctx = context_make();
+    struct coroutine *co = coroutine_create("twice", nothing, NULL);
+
+    aio_co_schedule(ctx, co);
+    aio_co_schedule(ctx, co);
+}
+
+static void poll_in_coroutine(void)
+{
+    coroutine_enter(coroutine_create("polls", poll_false, context_make()));
+}
+
+/* Deeper than any stack; the volatile keeps it a call. */
+static unsigned recurse(unsigned depth)
+{
+    volatile char used[4096];
+
+    used[depth % sizeof(used)] = (char)depth;
+    return depth == 0 ? 0 : recurse(depth - 1) + (unsigned char)used[depth % sizeof(used)];
+}
+
+static void overflow(void *opaque)
+{
+    *(unsigned *)opaque = recurse(10000);
+}
+
+static void overflow_stack(void)
+{
+    unsigned result;
+
+    coroutine_enter(coroutine_create("overflows", overflow, &result));
+}
+
 static const struct {
     const char *name;
     void (*fn)(void);
@@ -129,6 +176,10 @@ static const struct {
     { "delete-twice", delete_twice },
     { "schedule-deleted", schedule_deleted },
     { "set-running-clock", set_running_clock },
+    { "enter-twice", enter_twice },
+    { "schedule-twice", schedule_twice },
+    { "poll-in-coroutine", poll_in_coroutine },
+    { "overflow-stack", overflow_stack },
 };
 
 static int child(const char *name)

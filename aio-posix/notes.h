@@ -1,0 +1,27 @@
+/* What AddressSanitizer, ThreadSanitizer and valgrind must be told about stacks. */
+#pragma once
+
+#include <stddef.h>
+
+struct stack_notes {
+    const void *bottom;
+    size_t size;
+    void *fake_stack; /* ASan's */
+    void *fiber;      /* TSan's */
+    unsigned number;  /* valgrind's */
+};
+
+/* A new stack. */
+void notes_new(struct stack_notes *notes, const void *bottom, size_t size);
+
+/* The calling thread's own. */
+void notes_of_thread(struct stack_notes *notes);
+
+/* A stack that is freed. */
+void notes_free(struct stack_notes *notes);
+
+/* Right before leaving one stack for another. */
+void notes_leave(struct stack_notes *from, struct stack_notes *to);
+
+/* Right after arriving on a stack. */
+void notes_arrived(struct stack_notes *notes);
