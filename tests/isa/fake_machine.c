@@ -63,6 +63,7 @@ void fake_machine_finish(struct fake_machine *m)
 {
     riscv_hart_free(m->hart);
     aio_context_unref(m->ctx);
+    aio_clock_finish(&m->clock);
     bus_free(m->bus);
     g_free(m->ram);
     host_mutex_finish(&m->lock);

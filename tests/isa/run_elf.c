@@ -147,6 +147,7 @@ int main(int argc, char **argv)
     int status = report(argv[1], hart, tohost, ns);
     riscv_hart_free(hart);
     aio_context_unref(config.ctx);
+    aio_clock_finish(&clock);
     bus_free(bus);
     host_memory_destroy(&ram);
     host_mutex_finish(&lock);
