@@ -275,6 +275,7 @@ static bool machine_add_memory(struct machine *machine, const struct machine_con
 static bool machine_add_harts(struct machine *machine, const struct machine_config *config,
                               GError **error)
 {
+    machine->hart_config.mtime_delta = clint_mtime_delta(machine->device[VIRT_CLINT]);
     for (unsigned i = 0; i < config->harts; i++) {
         machine->hart[i] = riscv_hart_new(&machine->hart_config, &interp_engine, i, error);
         if (machine->hart[i] == NULL) {

@@ -271,6 +271,26 @@ static void test_counter_enables(void)
     g_assert_cmpuint(get(TIME), ==, 123456789);
 }
 
+/* A write to mtime moves what `time` shows, and when stimecmp is reached. */
+static void test_mtime_delta(void)
+{
+    _Atomic uint64_t delta = 1000;
+    rig.config.mtime_delta = &delta;
+    rig_set_time(&rig, 5);
+    g_assert_cmpuint(get(TIME), ==, 1005);
+    put(MENVCFG, ENVCFG_STCE);
+    put(STIMECMP, 1007);
+    rig_set_time(&rig, 6);
+    aio_poll(rig.ctx, false);
+    riscv_poll_stimer(rig.hart);
+    g_assert_cmphex(get(MIP), ==, 0);
+    rig_set_time(&rig, 7);
+    aio_poll(rig.ctx, false);
+    riscv_poll_stimer(rig.hart);
+    g_assert_cmphex(get(MIP), ==, IRQ_BIT(IRQ_STIP));
+    rig.config.mtime_delta = NULL;
+}
+
 static void test_stimecmp_access(void)
 {
     put(MENVCFG, 0);
@@ -429,6 +449,32 @@ static void test_supervisor_start(void)
     g_assert_false(riscv_csr(hart, MSTATUS, CSR_READ, 0, &value));
 }
 
+/* Any sequence of accesses from any privilege leaves every register legal, and M-mode's registers
+ * as they were unless it was M-mode. */
+static void test_random(void)
+{
+    struct riscv_hart *hart = rig.hart;
+    for (unsigned i = 0; i < 200000; i++) {
+        static const uint8_t privileges[] = { PRIV_U, PRIV_S, PRIV_M };
+        unsigned number = (unsigned)g_test_rand_int() & 0xfff;
+        uint64_t operand = (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int();
+        uint64_t old, medeleg = hart->medeleg, satp = hart->satp;
+        hart->priv = privileges[g_test_rand_int_range(0, 3)];
+        bool done = riscv_csr(hart, number, (enum csr_op)g_test_rand_int_range(0, 4),
+                              g_test_rand_bit() ? operand : operand >> (number & 63), &old);
+        g_assert_cmpint(done && riscv_csr_name(number) == NULL, ==, false);
+        g_assert_true(hart->medeleg == medeleg || hart->priv == PRIV_M);
+        g_assert_true(hart->satp == satp || hart->priv != PRIV_U);
+        g_assert_cmphex(hart->mstatus & MSTATUS_MPP, !=, UINT64_C(2) << MSTATUS_MPP_SHIFT);
+        g_assert_cmphex(hart->mie & ~(IRQS_M | IRQS_S), ==, 0);
+        g_assert_cmphex((hart->mtvec | hart->stvec) & 2, ==, 0);
+        g_assert_cmphex((hart->mepc | hart->sepc) & 1, ==, 0);
+        unsigned mode = (unsigned)(hart->satp >> SATP_MODE_SHIFT);
+        g_assert_true(mode == 0 || mode == 8 || mode == 9);
+        g_assert_cmphex(hart->menvcfg & ENVCFG_CBIE, !=, 0x20);
+    }
+}
+
 static void run(void (*const *test)(void))
 {
     rig_init(&rig);
@@ -453,6 +499,7 @@ int main(int argc, char **argv)
         { "/csr/seip", test_seip },
         { "/csr/counters", test_counters },
         { "/csr/counter-enables", test_counter_enables },
+        { "/csr/mtime-delta", test_mtime_delta },
         { "/csr/stimecmp-access", test_stimecmp_access },
         { "/csr/without-options", test_without_options },
         { "/csr/stip", test_stip },
@@ -462,6 +509,7 @@ int main(int argc, char **argv)
         { "/csr/pmp-locks", test_pmp_locks },
         { "/csr/notices-interrupts", test_notices_interrupts },
         { "/csr/supervisor-start", test_supervisor_start },
+        { "/csr/random", test_random },
     };
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {

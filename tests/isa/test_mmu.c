@@ -6,6 +6,7 @@
 #include "emu/riscv/bits.h"
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
+#include "platform/thread.h"
 #include "tests/isa/rig.h"
 
 enum {
@@ -217,6 +218,38 @@ static void test_svadu(void)
     g_assert_cmphex(rig_load(&rig, LEAVES + 8), ==, pte(PAGE, V | R)); /* a fault sets nothing */
 }
 
+static atomic_bool race_over;
+
+/* Another hart's kernel at work on the same entry: flips a software bit 100000 times. */
+static void flip_software_bit(void *opaque)
+{
+    _Atomic uint64_t *entry = opaque;
+    for (unsigned i = 0; i < 100000; i++) {
+        uint64_t before = atomic_fetch_xor(entry, 1u << 8);
+        g_assert_cmphex(before >> 8 & 1, ==, i & 1);
+    }
+    atomic_store(&race_over, true);
+}
+
+/* A and D are set by compare-and-swap: what others do to the entry meanwhile is never undone. */
+static void test_svadu_race(void)
+{
+    rig.hart->menvcfg = ENVCFG_ADUE;
+    map_page(V | RWX);
+    void *place = rig.ram + (LEAVES + 8 - RIG_RAM_BASE);
+    _Atomic uint64_t *entry = place;
+    atomic_store(&race_over, false);
+    struct host_thread *other = host_thread_new("flip", flip_software_bit, place, NULL);
+    g_assert_nonnull(other);
+    while (!atomic_load(&race_over)) {
+        g_assert_cmpuint(translate(VA, MMU_WRITE, BANK_S), ==, NO_FAULT);
+        uint64_t before = atomic_fetch_and(entry, ~(uint64_t)(A | D));
+        g_assert_cmphex(before & (A | D), ==, A | D);
+    }
+    host_thread_join(other);
+    g_assert_cmphex(atomic_load(entry) & ~(uint64_t)(A | D), ==, pte(PAGE, V | RWX));
+}
+
 /* Tables that cannot be read, or not be written for A and D. */
 static void test_table_access(void)
 {
@@ -407,6 +440,7 @@ int main(int argc, char **argv)
         { "/mmu/superpages", test_superpages },
         { "/mmu/svade", test_svade },
         { "/mmu/svadu", test_svadu },
+        { "/mmu/svadu-race", test_svadu_race },
         { "/mmu/table-access", test_table_access },
         { "/mmu/pmp-modes", test_pmp_modes },
         { "/mmu/pmp-cacheable", test_pmp_cacheable },

@@ -404,6 +404,51 @@ static void test_console_read(void)
     g_assert_cmpint(call(DBCN, 1, 3, RIG_ROM_BASE, 0, NULL), ==, INVALID_PARAM);
 }
 
+/* A value that is near some limit as often as not. */
+static uint64_t random_argument(void)
+{
+    uint64_t random = (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int();
+    switch (g_test_rand_int_range(0, 6)) {
+    case 0: return random & 7;
+    case 1: return UINT64_MAX - (random & 0xfff);
+    case 2: return RIG_RAM_BASE + RIG_RAM_SIZE - (random & 0x1fff);
+    case 3: return RIG_RAM_BASE + (random & 0xffff);
+    case 4: return random >> (random & 63);
+    default: return random;
+    }
+}
+
+/* Whatever a guest asks for, it gets an answer; harts come and go meanwhile. */
+static void test_random(void)
+{
+    static const uint64_t extensions[] = {
+        0, 1, 2, 3, 4, 5, 6, 7, 9, 0x10, TIME, IPI, RFNC, HSM, SRST, DBCN,
+    };
+    struct riscv_hart *hart = bench.hart[0];
+    bench.input = "some input that ends";
+    for (unsigned i = 0; i < 20000; i++) {
+        for (unsigned reg = 10; reg < 16; reg++) {
+            hart->x[reg] = random_argument();
+        }
+        hart->x[16] = (uint64_t)g_test_rand_int_range(0, 5);
+        hart->x[17] = extensions[g_test_rand_int_range(0, G_N_ELEMENTS(extensions))];
+        riscv_ecall(hart);
+        g_assert_cmpuint(hart->priv, ==, PRIV_S);
+        hart->hart.waiting = false;
+        g_byte_array_set_size(bench.output, 0);
+        if (atomic_load(&hart->hart.halted)) {
+            for (unsigned j = 1; j < HARTS; j++) {
+                hart_pause(&bench.hart[j]->hart);
+                hart_wait_parked(&bench.hart[j]->hart);
+            }
+            sbi_reset(bench.sbi, 0);
+            for (unsigned j = 1; j < HARTS; j++) {
+                hart_resume(&bench.hart[j]->hart);
+            }
+        }
+    }
+}
+
 static void run(void (*const *test)(void))
 {
     bench_init();
@@ -428,6 +473,7 @@ int main(int argc, char **argv)
         { "/sbi/console-write", test_console_write },
         { "/sbi/console-full", test_console_full },
         { "/sbi/console-read", test_console_read },
+        { "/sbi/random", test_random },
     };
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
