@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "aio/context.h"
+#include "emu/control/monitor.h"
 #include "emu/machine.h"
 #include "platform/file.h"
 #include "platform/process.h"
 #include "ui/streams.h"
+#include "ui/version.h"
 
 /* What exists while a machine runs. */
 struct run {
@@ -15,6 +17,7 @@ struct run {
     struct aio_context *ctx;
     struct streams *streams;
     struct machine *machine;
+    GPtrArray *monitors; /* of struct monitor */
     bool has_pidfile;
 };
 
@@ -43,6 +46,29 @@ static bool pidfile_write(struct run *run, GError **error)
     return run->has_pidfile;
 }
 
+static void monitor_free_item(void *monitor)
+{
+    monitor_free(monitor);
+}
+
+static void run_add_monitors(struct run *run)
+{
+    const struct plan *plan = run->plan;
+    run->monitors = g_ptr_array_new_with_free_func(monitor_free_item);
+    for (guint i = 0; i < plan->monitors->len; i++) {
+        const struct monitor_options options = {
+            .machine = run->machine,
+            .config = &plan->config,
+            .name = plan->name,
+            .version = version_text(plan->compatible),
+            .prompt = plan->compatible ? "(qemu) " : "(tinamou) ",
+            .shared = plan_find_chardev(plan, plan->monitors->pdata[i])->mux,
+        };
+        struct chardev *front = streams_monitor(run->streams, i);
+        g_ptr_array_add(run->monitors, monitor_new(&options, front));
+    }
+}
+
 static bool run_make(struct run *run, GError **error)
 {
     struct machine_config *config = &run->plan->config;
@@ -59,7 +85,11 @@ static bool run_make(struct run *run, GError **error)
         return false;
     }
     run->machine = machine_new(config, run->ctx, error);
-    return run->machine && pidfile_write(run, error);
+    if (!run->machine || !pidfile_write(run, error)) {
+        return false;
+    }
+    run_add_monitors(run);
+    return true;
 }
 
 static void run_end(struct run *run)
@@ -67,6 +97,7 @@ static void run_end(struct run *run)
     if (run->has_pidfile) {
         host_file_remove(run->plan->pidfile, NULL);
     }
+    g_clear_pointer(&run->monitors, g_ptr_array_unref);
     machine_free(run->machine);
     streams_free(run->streams);
     if (run->ctx) {

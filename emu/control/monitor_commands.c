@@ -1,0 +1,89 @@
+/* The commands of the monitor that act on the machine as a whole, and help. */
+#include "emu/control/monitor_parts.h"
+
+#include <string.h>
+
+bool monitor_hold(struct monitor_call *call)
+{
+    bool ran = machine_running(call->options->machine);
+    machine_pause(call->options->machine);
+    return ran;
+}
+
+void monitor_let(struct monitor_call *call, bool ran)
+{
+    if (ran) {
+        machine_resume(call->options->machine);
+    }
+}
+
+void monitor_list(struct monitor_call *call, const struct monitor_command *table,
+                  const char *before)
+{
+    for (const struct monitor_command *command = table; command->name; command++) {
+        g_autofree char *names = command->alias
+                                     ? g_strdup_printf("%s|%s", command->name, command->alias)
+                                     : g_strdup(command->name);
+        g_autofree char *left = g_strdup_printf("%s%s %s", before, names, command->parameters);
+        g_string_append_printf(call->out, "%-28s %s\n", left, command->help);
+    }
+}
+
+static void command_help(struct monitor_call *call)
+{
+    const char *name = call->words[0];
+    if (!name) {
+        monitor_list(call, monitor_commands, "");
+        return;
+    }
+    const struct monitor_command *command = monitor_find(monitor_commands, name);
+    if (!command) {
+        g_string_append_printf(call->out, "there is no command '%s'; 'help' lists them\n", name);
+    } else if (command->fn == monitor_info) {
+        monitor_list(call, monitor_topics, "info ");
+    } else {
+        const struct monitor_command one[] = { *command, { NULL, NULL, NULL, NULL, NULL } };
+        monitor_list(call, one, "");
+    }
+}
+
+static void command_stop(struct monitor_call *call)
+{
+    machine_pause(call->options->machine);
+}
+
+static void command_cont(struct monitor_call *call)
+{
+    machine_resume(call->options->machine);
+}
+
+static void command_reset(struct monitor_call *call)
+{
+    machine_reset(call->options->machine);
+}
+
+/* The virt board has no line that a guest would hear of a power button by. */
+static void command_powerdown(struct monitor_call *call)
+{
+    g_string_append(call->out, "this machine has no power button: run 'poweroff' in the guest, or "
+                               "'quit' here to turn it off at once\n");
+}
+
+static void command_quit(struct monitor_call *call)
+{
+    machine_quit(call->options->machine, 0);
+}
+
+const struct monitor_command monitor_commands[] = {
+    { "help", "?", "[COMMAND]", "list the commands", command_help },
+    { "info", NULL, "TOPIC", "show something; 'help info' lists the topics", monitor_info },
+    { "stop", "s", "", "stand the machine still", command_stop },
+    { "cont", "c", "", "let it go on", command_cont },
+    { "system_reset", NULL, "", "reset the machine", command_reset },
+    { "system_powerdown", NULL, "", "ask the guest to turn itself off", command_powerdown },
+    { "quit", "q", "", "end the emulator at once", command_quit },
+    { "x", NULL, "/FORMAT ADDRESS", "show memory as hart 0 sees it: x/4xw $sp, x/8i $pc",
+      monitor_examine },
+    { "xp", NULL, "/FORMAT ADDRESS", "show physical memory", monitor_examine_physical },
+    { NULL, NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,113 @@
+/* `info`: what the machine consists of and how it is. */
+#include "emu/control/monitor_parts.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "emu/mem/bus.h"
+
+static void info_status(struct monitor_call *call)
+{
+    bool running = machine_running(call->options->machine);
+    g_string_append_printf(call->out, "VM status: %s\n", running ? "running" : "paused");
+}
+
+static void info_version(struct monitor_call *call)
+{
+    g_string_append_printf(call->out, "%s\n", call->options->version);
+}
+
+static void info_name(struct monitor_call *call)
+{
+    if (call->options->name) {
+        g_string_append_printf(call->out, "%s\n", call->options->name);
+    }
+}
+
+static void mtree_line(void *opaque, const char *name, gpa_t base, uint64_t size, const char *kind)
+{
+    struct monitor_call *call = opaque;
+    g_string_append_printf(call->out, "%016" PRIx64 "-%016" PRIx64 " %-8s %s\n", base,
+                           base + size - 1, kind, name);
+}
+
+static void info_mtree(struct monitor_call *call)
+{
+    bus_foreach(machine_bus(call->options->machine), mtree_line, call);
+}
+
+/* The device that has a backend, or NULL. */
+static const struct machine_device *device_of(const struct machine_config *config,
+                                              enum machine_device_kind kind, const char *backend)
+{
+    for (guint i = 0; i < config->devices->len; i++) {
+        const struct machine_device *device = config->devices->pdata[i];
+        if (device->kind == kind && strcmp(device->backend, backend) == 0) {
+            return device;
+        }
+    }
+    return NULL;
+}
+
+static void info_block(struct monitor_call *call)
+{
+    const struct machine_config *config = call->options->config;
+    for (guint i = 0; i < config->drives->len; i++) {
+        const struct machine_drive *drive = config->drives->pdata[i];
+        const struct machine_device *device = device_of(config, DEVICE_BLK, drive->id);
+        g_string_append_printf(call->out, "%s: %s (raw%s%s)\n", drive->id, drive->path,
+                               drive->read_only ? ", read-only" : "",
+                               drive->snapshot ? ", snapshot" : "");
+        g_string_append_printf(call->out, "    Attached to: %s\n", device ? device->id : "nothing");
+    }
+}
+
+static void info_network(struct monitor_call *call)
+{
+    const struct machine_config *config = call->options->config;
+    for (guint i = 0; i < config->nets->len; i++) {
+        const struct machine_net *net = config->nets->pdata[i];
+        const struct machine_device *device = device_of(config, DEVICE_NET, net->id);
+        g_string_append_printf(call->out, "%s: type=user,net=%s%s\n", net->id,
+                               net->network ? net->network : "10.0.2.0/24",
+                               net->restricted ? ",restrict=on" : "");
+        for (size_t k = 0; net->hostfwd && net->hostfwd[k]; k++) {
+            g_string_append_printf(call->out, "    hostfwd=%s\n", net->hostfwd[k]);
+        }
+        if (device) {
+            const uint8_t *mac = device->mac;
+            g_string_append_printf(call->out,
+                                   "    Attached to: %s, %02x:%02x:%02x:%02x:%02x:%02x\n",
+                                   device->id, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        }
+    }
+}
+
+const struct monitor_command monitor_topics[] = {
+    { "status", NULL, "", "whether the machine runs", info_status },
+    { "registers", NULL, "[-a|HART]", "registers of hart 0, of all or of one",
+      monitor_info_registers },
+    { "harts", "cpus", "", "the harts and what they do", monitor_info_harts },
+    { "mtree", NULL, "", "the physical address map", info_mtree },
+    { "block", NULL, "", "disks", info_block },
+    { "network", NULL, "", "networks", info_network },
+    { "name", NULL, "", "the machine's name", info_name },
+    { "version", NULL, "", "the emulator's version", info_version },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+void monitor_info(struct monitor_call *call)
+{
+    const char *topic = call->words[0];
+    const struct monitor_command *found = topic ? monitor_find(monitor_topics, topic) : NULL;
+    if (!found) {
+        if (topic) {
+            g_string_append_printf(call->out, "there is nothing to tell about '%s':\n", topic);
+        }
+        monitor_list(call, monitor_topics, "info ");
+        return;
+    }
+    struct monitor_call inner = *call;
+    inner.words = call->words + 1;
+    found->fn(&inner);
+}

@@ -1,0 +1,60 @@
+/* What the commands of the monitor share: private to emu/control/monitor*.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "emu/control/monitor.h"
+#include "emu/riscv/hart.h"
+
+/* What a command works with. */
+struct monitor_call {
+    const struct monitor_options *options;
+    const char *const *words; /* the command's arguments, NULL-terminated */
+    const char *suffix;       /* what stood behind '/' in the command's name, or "" */
+    GString *out;             /* lines end with \n */
+};
+
+typedef void monitor_fn(struct monitor_call *call);
+
+struct monitor_command {
+    const char *name, *alias, *parameters, *help;
+    monitor_fn *fn;
+};
+
+/* The commands, and the topics of `info`; both end with a null name. */
+extern const struct monitor_command monitor_commands[];
+/* Topics of `info`. */
+extern const struct monitor_command monitor_topics[];
+
+/* Finds by name or alias; NULL when there is none. */
+const struct monitor_command *monitor_find(const struct monitor_command *table, const char *name);
+
+/* Prints a table for `help`. */
+void monitor_list(struct monitor_call *call, const struct monitor_command *table,
+                  const char *before);
+
+/* Stands the machine still while registers are read; returns whether it ran. */
+bool monitor_hold(struct monitor_call *call);
+
+/* Lets it go on if it ran. */
+void monitor_let(struct monitor_call *call, bool ran);
+
+/* info */
+void monitor_info(struct monitor_call *call);
+/* info registers */
+void monitor_info_registers(struct monitor_call *call);
+/* info harts */
+void monitor_info_harts(struct monitor_call *call);
+/* x, xp */
+void monitor_examine(struct monitor_call *call);
+/* xp */
+void monitor_examine_physical(struct monitor_call *call);
+
+/* The value of "0x10", "16", "$pc", "$a0+8", "$satp"; false after a message. Machine held. */
+bool monitor_value(struct monitor_call *call, const char *text, uint64_t *ret_value);
+
+/* Reads a CSR by its name; false if there is none. Machine held. */
+bool monitor_csr(struct riscv_hart *hart, const char *name, uint64_t *ret_value);
