@@ -242,8 +242,10 @@ static bool machine_check_boot(struct machine *machine, const struct machine_con
         .append = config->append,
         .dtb = config->dtb,
         .tree_only = tree_only,
+        .flash_entry = config->flash[0].path != NULL ? virt_slots[VIRT_FLASH0].base : 0,
         .tree = { .harts = config->harts, .ram_size = config->ram_size, .isa = harts->isa,
-                  .sv48 = config->sv48 },
+                  .sv48 = config->sv48,
+                  .flash = config->flash[0].path != NULL || config->flash[1].path != NULL },
     };
     if (!boot_check(&machine->boot, &options, error)) {
         return false;
@@ -269,7 +271,8 @@ static bool machine_add_memory(struct machine *machine, const struct machine_con
            bus_add_memory(machine->bus, dram->name, dram->base, config->ram_size,
                           machine->ram.base, true, error) &&
            bus_add_memory(machine->bus, mrom->name, mrom->base, mrom->size, machine->mrom.base,
-                          false, error);
+                          false, error) &&
+           machine_add_flash(machine, config, error);
 }
 
 static bool machine_add_harts(struct machine *machine, const struct machine_config *config,
@@ -356,6 +359,7 @@ void machine_free(struct machine *machine)
     if (machine->bus != NULL) {
         bus_free(machine->bus);
     }
+    machine_free_flash(machine);
     host_memory_destroy(&machine->mrom);
     host_memory_destroy(&machine->ram);
     aio_context_drop_clock(machine->ctx, &machine->clock);

@@ -37,6 +37,12 @@ struct machine_net {
     bool restricted, no_ipv6;
 };
 
+/* A flash bank: an image of exactly 32 MiB. Bank 0 holds firmware and is never written. */
+struct machine_flash {
+    char *path; /* NULL: none */
+    bool read_only;
+};
+
 enum machine_device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG };
 
 /* A virtio device on a slot (-device), in command-line order. */
@@ -62,6 +68,7 @@ struct machine_config {
     GPtrArray *drives;   /* of struct machine_drive */
     GPtrArray *nets;     /* of struct machine_net */
     GPtrArray *devices;  /* of struct machine_device */
+    struct machine_flash flash[2];
     /* Chardevs are made by the caller, before machine_new, on machine_context(). */
     struct chardev *serial;  /* NULL: none */
     GHashTable *chardevs;    /* id -> struct chardev, for -device virtconsole */

@@ -57,6 +57,8 @@ void machine_config_clear(struct machine_config *config)
     g_free(config->dtb);
     g_free(config->dump_dtb);
     g_free(config->engine);
+    g_free(config->flash[0].path);
+    g_free(config->flash[1].path);
     g_clear_pointer(&config->drives, g_ptr_array_unref);
     g_clear_pointer(&config->nets, g_ptr_array_unref);
     g_clear_pointer(&config->devices, g_ptr_array_unref);

@@ -1,6 +1,8 @@
 /* What devices a machine has: from the table of the board, and from the user in virtio slots. */
 #include "emu/machine_parts.h"
 
+#include <string.h>
+
 #include "emu/dev/devices.h"
 
 static bool machine_fail(GError **error, const char *format, const char *a, const char *b)
@@ -203,6 +205,36 @@ static void machine_syscon_exit(void *opaque, bool reboot, int status)
     }
 }
 
+/* Adds a 32-bit number, as firmware expects it. */
+static bool fw_cfg_number(struct device *fw_cfg, uint16_t key, size_t value, GError **error)
+{
+    uint32_t number = GUINT32_TO_LE((uint32_t)value);
+    return fw_cfg_add_item(fw_cfg, key, &number, sizeof(number), error);
+}
+
+/* What firmware in flash asks for: how many harts, and the kernel that it is to start. */
+static bool machine_fill_fw_cfg(struct machine *machine, const struct machine_config *config,
+                                GError **error)
+{
+    enum { HART_COUNT = 5, KERNEL_SIZE = 8, INITRD_SIZE = 11, KERNEL_DATA = 17, INITRD_DATA = 18,
+           COMMAND_SIZE = 20, COMMAND_DATA = 21 };
+    struct device *fw_cfg = machine->device[VIRT_FW_CFG];
+    const struct image *kernel = &machine->boot.kernel, *initrd = &machine->boot.initrd;
+    const char *command = config->append != NULL ? config->append : "";
+    uint16_t harts = GUINT16_TO_LE((uint16_t)config->harts);
+    size_t command_size = strlen(command) + 1;
+    if (!fw_cfg_add_item(fw_cfg, HART_COUNT, &harts, sizeof(harts), error)) {
+        return false;
+    }
+    return !machine->boot.kernel_by_fw_cfg ||
+           (fw_cfg_number(fw_cfg, KERNEL_SIZE, kernel->size, error) &&
+            fw_cfg_add_item(fw_cfg, KERNEL_DATA, kernel->data, (uint32_t)kernel->size, error) &&
+            fw_cfg_number(fw_cfg, INITRD_SIZE, initrd->size, error) &&
+            fw_cfg_add_item(fw_cfg, INITRD_DATA, initrd->data, (uint32_t)initrd->size, error) &&
+            fw_cfg_number(fw_cfg, COMMAND_SIZE, command_size, error) &&
+            fw_cfg_add_item(fw_cfg, COMMAND_DATA, command, (uint32_t)command_size, error));
+}
+
 bool machine_add_devices(struct machine *machine, const struct machine_config *config,
                          GError **error)
 {
@@ -228,7 +260,7 @@ bool machine_add_devices(struct machine *machine, const struct machine_config *c
     clint_set_timebase(machine->device[VIRT_CLINT], VIRT_TIMEBASE_HZ);
     syscon_connect(machine->device[VIRT_TEST], machine_syscon_exit, machine);
     uart16550_connect(machine->device[VIRT_UART], config->serial);
-    return true;
+    return machine_fill_fw_cfg(machine, config, error);
 }
 
 void machine_free_devices(struct machine *machine)

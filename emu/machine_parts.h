@@ -19,7 +19,8 @@ struct machine {
     struct host_mutex lock; /* held by the machine thread whenever it does not wait */
     struct aio_clock clock; /* virtual: stands while the harts stand */
     struct bus *bus;
-    struct host_memory ram, mrom;
+    struct host_memory ram, mrom, flash[2];
+    struct host_file *flash_file[2]; /* NULL: not there, or not written */
     struct boot boot;
     struct device_services services;
     struct device *device[VIRT_SLOT_COUNT]; /* NULL: memory, or nothing there */
@@ -58,6 +59,14 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
 
 /* Waits for their requests and closes them. */
 void machine_close_backends(struct machine *machine);
+
+/* Loads the flash banks that the configuration has and puts them into the map: bank 0 as memory,
+ * bank 1 as a device (there whenever one of them is). Needs the bus. */
+bool machine_add_flash(struct machine *machine, const struct machine_config *config,
+                       GError **error);
+
+/* Frees their memory and closes their files; the devices are gone. */
+void machine_free_flash(struct machine *machine);
 
 /* Makes the devices of all slots and maps them. Needs bus and backends. */
 bool machine_add_devices(struct machine *machine, const struct machine_config *config,

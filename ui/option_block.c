@@ -6,7 +6,7 @@
 #include "ui/keys.h"
 #include "ui/usage.h"
 
-enum drive_interface { IF_VIRTIO, IF_NONE };
+enum drive_interface { IF_VIRTIO, IF_NONE, IF_PFLASH };
 enum drive_cache {
     CACHE_WRITEBACK,
     CACHE_NONE,
@@ -19,10 +19,11 @@ enum drive_media { MEDIA_DISK, MEDIA_CDROM };
 struct drive_keys {
     char *file, *id, *format, *serial;
     unsigned interface, cache, media;
+    uint64_t unit;
     bool read_only, snapshot;
 };
 
-static const char *const interfaces[] = { "virtio", "none", NULL };
+static const char *const interfaces[] = { "virtio", "none", "pflash", NULL };
 static const char *const caches[] = { "writeback",  "none",   "writethrough",
                                       "directsync", "unsafe", NULL };
 static const char *const medias[] = { "disk", "cdrom", NULL };
@@ -31,11 +32,13 @@ static const char *const discards[] = { "ignore", "off", NULL };
 static const char *const reports[] = { "report", NULL };
 static const char *const only_off[] = { "off", NULL };
 
+#define FLASH_BANKS 2
 #define DRIVE(field) offsetof(struct drive_keys, field)
 
 static const struct key_row drive_rows[] = {
     { "file", KEY_STRING, DRIVE(file), "the image", NULL, 0 },
     { "if", KEY_CHOICE, DRIVE(interface), "how it is attached; none: by -device", interfaces, 0 },
+    { "unit", KEY_NUMBER, DRIVE(unit), "which flash bank, 0 or 1", NULL, 1 },
     { "id", KEY_STRING, DRIVE(id), "its name for -device", NULL, 0 },
     { "format", KEY_STRING, DRIVE(format), "raw", NULL, 0 },
     { "readonly", KEY_SWITCH, DRIVE(read_only), "the guest cannot write", NULL, 0 },
@@ -73,6 +76,24 @@ static bool drive_check(struct plan *plan, const struct drive_keys *keys, GError
     return true;
 }
 
+/* Puts an image into a flash bank: the one that is named, else the first that is free. */
+static bool drive_add_flash(struct plan *plan, const struct drive_keys *keys, GError **error)
+{
+    struct machine_flash *bank = plan->config.flash;
+    if (keys->unit < FLASH_BANKS) {
+        bank += keys->unit;
+    } else if (bank->path != NULL) {
+        bank++;
+    }
+    if (bank->path != NULL) {
+        return usage_error(error, "-drive: flash bank %u already holds '%s'",
+                           (unsigned)(bank - plan->config.flash), bank->path);
+    }
+    bank->path = g_strdup(keys->file);
+    bank->read_only = keys->read_only;
+    return true;
+}
+
 static void drive_add(struct plan *plan, const struct drive_keys *keys)
 {
     struct machine_drive *drive = g_new0(struct machine_drive, 1);
@@ -93,14 +114,22 @@ static void drive_add(struct plan *plan, const struct drive_keys *keys)
 
 bool option_drive(struct plan *plan, const char *value, GError **error)
 {
-    struct drive_keys keys = { 0 };
+    struct drive_keys keys = { .unit = FLASH_BANKS };
     bool taken = keys_parse("-drive", value, NULL, drive_rows, &keys, error) &&
                  drive_check(plan, &keys, error);
-    if (taken) {
+    if (taken && keys.interface == IF_PFLASH) {
+        taken = drive_add_flash(plan, &keys, error);
+    } else if (taken) {
         drive_add(plan, &keys);
     }
     keys_clear(drive_rows, &keys);
     return taken;
+}
+
+bool option_pflash(struct plan *plan, const char *value, GError **error)
+{
+    const struct drive_keys keys = { .file = (char *)value, .unit = FLASH_BANKS };
+    return drive_add_flash(plan, &keys, error);
 }
 
 bool option_snapshot(struct plan *plan, const char *value, GError **error)

@@ -34,6 +34,8 @@ bool option_global(struct plan *plan, const char *value, GError **error);
 
 /* -drive: a disk. */
 bool option_drive(struct plan *plan, const char *value, GError **error);
+/* -pflash: firmware, then its variables. */
+bool option_pflash(struct plan *plan, const char *value, GError **error);
 /* -snapshot: writes to disks are forgotten. */
 bool option_snapshot(struct plan *plan, const char *value, GError **error);
 /* -netdev: a network. */

@@ -91,9 +91,6 @@ static bool boot_firmware(struct boot *boot, const struct boot_options *options,
 {
     const char *bios = options->bios != NULL ? options->bios : "default";
     *ret_end = VIRT_DRAM_BASE;
-    if (options->flash_entry != 0 && options->bios == NULL) {
-        return true; /* the flash is the firmware */
-    }
     if (strcmp(bios, "none") == 0) {
         return true;
     }
@@ -114,6 +111,11 @@ static bool boot_kernel(struct boot *boot, const struct boot_options *options, g
                         GError **error)
 {
     gpa_t end;
+    if (options->flash_entry != 0) {
+        boot->kernel_by_fw_cfg = options->kernel != NULL;
+        return options->kernel == NULL ||
+               image_load_raw(&boot->kernel, "kernel", options->kernel, error);
+    }
     return options->kernel == NULL ||
            (image_load(&boot->kernel, "kernel", options->kernel, error) &&
             boot_add_image(boot, options, &boot->kernel, align_up(firmware_end, KERNEL_ALIGN),
@@ -130,6 +132,9 @@ static bool boot_initrd(struct boot *boot, const struct boot_options *options,
     if (options->kernel == NULL) {
         return boot_fail(error, "initrd '%s' needs a kernel: give one with -kernel",
                          options->initrd);
+    }
+    if (boot->kernel_by_fw_cfg) {
+        return image_load_raw(&boot->initrd, "initrd", options->initrd, error);
     }
     gpa_t base = boot->kernel.entry, kernel_end = 0;
     for (unsigned i = 0; i < boot->kernel.segment_count; i++) {
@@ -192,14 +197,15 @@ static bool boot_tree(struct boot *boot, const struct boot_options *options,
 /* Decides where the harts start and what firmware goes on to. */
 static bool boot_entry(struct boot *boot, const struct boot_options *options, GError **error)
 {
-    bool kernel = boot->kernel.data != NULL, firmware = boot->firmware.data != NULL;
+    bool kernel = boot->kernel.data != NULL && !boot->kernel_by_fw_cfg;
+    bool firmware = boot->firmware.data != NULL;
     if (!kernel && !firmware && options->flash_entry == 0 && !options->tree_only) {
         return boot_fail(error, "nothing to run: give a kernel with -kernel, or a firmware with "
                          "-bios%s", boot->builtin ? " (no OpenSBI is installed here; the built-in "
                          "one needs a kernel)" : "");
     }
-    boot->next = kernel ? boot->kernel.entry : 0;
-    boot->entry = firmware ? boot->firmware.entry : kernel ? boot->next : options->flash_entry;
+    boot->next = kernel ? boot->kernel.entry : options->flash_entry;
+    boot->entry = firmware ? boot->firmware.entry : boot->next;
     const struct image *host_target = boot->kernel.tohost != 0 ? &boot->kernel : &boot->firmware;
     boot->tohost = host_target->tohost;
     boot->fromhost = host_target->fromhost;

@@ -21,7 +21,7 @@
 struct boot_options {
     const char *bios; /* NULL or "default", "none", "builtin", or a path */
     const char *kernel, *initrd, *append, *dtb;
-    gpa_t flash_entry; /* where the harts start with a firmware in flash; 0: none there */
+    gpa_t flash_entry; /* what firmware goes on to when there is an image in flash; 0: none */
     bool tree_only;    /* only the devicetree is wanted: nothing need be there to run */
     struct virt_tree tree;
 };
@@ -37,12 +37,13 @@ struct boot_piece {
 /* A checked boot. */
 struct boot {
     bool builtin; /* the emulator is the firmware: harts start in S-mode at `entry` */
+    bool kernel_by_fw_cfg; /* kernel and initrd are not placed: the image in flash asks for them */
     struct image firmware, kernel, initrd;
     void *tree;
     size_t tree_size;
     gpa_t tree_address;
     gpa_t entry; /* where the first instruction after the reset vector is */
-    gpa_t next;  /* what the firmware goes on to; 0: nothing */
+    gpa_t next;  /* what the firmware goes on to: kernel or flash; 0: nothing */
     gpa_t tohost, fromhost; /* 0: the program has no host-target interface */
     unsigned piece_count;
     struct boot_piece piece[BOOT_PIECES_MAX];

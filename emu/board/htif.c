@@ -1,4 +1,4 @@
-/* The page of `tohost` is watched: stores to it take the slow way and ring a bottom half here, which
+/* The page of `tohost` is watched: stores to it take the slow way and ring a bottom half, which
  * then reads the word. So the program runs at full speed and its exit is seen at once. Served:
  * exit, the console's putchar, and the write call. Not modelled: keyboard, block device. */
 #include "emu/board/htif.h"

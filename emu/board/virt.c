@@ -22,6 +22,6 @@ const struct virt_slot virt_slots[VIRT_SLOT_COUNT] = {
     [FIRST + 6] = VIRTIO_SLOT(6), [FIRST + 7] = VIRTIO_SLOT(7),
     [VIRT_FW_CFG] = { "fw_cfg", 0x10100000, 0x18, 0, &fw_cfg_class, virt_describe_fw_cfg, 1 },
     [VIRT_FLASH0] = { "flash0", 0x20000000, 0x2000000, 0, NULL, NULL, 1 },
-    [VIRT_FLASH1] = { "flash1", 0x22000000, 0x2000000, 0, NULL, NULL, 1 },
+    [VIRT_FLASH1] = { "flash1", 0x22000000, 0x2000000, 0, NULL, virt_describe_flash, 1 },
     [VIRT_DRAM] = { "ram", VIRT_DRAM_BASE, 0, 0, NULL, virt_describe_memory, 1 },
 };

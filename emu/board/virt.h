@@ -53,6 +53,7 @@ struct virt_tree {
     uint64_t ram_size;
     const char *isa;      /* "rv64imafdc_zicsr_..." */
     bool sv48;
+    bool flash;           /* there are flash banks */
     const char *bootargs; /* NULL: none */
     gpa_t initrd_start, initrd_end; /* an end of 0: none */
 };

@@ -14,6 +14,7 @@ enum { PHANDLE_PLIC = 1, PHANDLE_TEST = 2, PHANDLE_CPU = 16 };
 #define CACHE_BLOCK    64
 #define PLIC_SOURCES   95
 #define RNG_SEED_SIZE  32
+#define FLASH_BANK_WIDTH 4
 
 static uint32_t cpu_phandle(unsigned hart)
 {
@@ -121,6 +122,16 @@ void virt_describe_fw_cfg(struct tree *tree, const struct virt_tree *options,
     describe_plain(tree, "fw-cfg", slot, slot->class->compatible);
     tree_flag(tree, "dma-coherent");
     tree_end(tree);
+}
+
+void virt_describe_flash(struct tree *tree, const struct virt_tree *options,
+                         const struct virt_slot *slot)
+{
+    if (options->flash) {
+        describe_plain(tree, "flash", slot, "cfi-flash");
+        tree_u32(tree, "bank-width", FLASH_BANK_WIDTH);
+        tree_end(tree);
+    }
 }
 
 void virt_describe_memory(struct tree *tree, const struct virt_tree *options,

@@ -24,5 +24,8 @@ virt_describe_fn virt_describe_virtio;
 /* The firmware configuration device. */
 virt_describe_fn virt_describe_fw_cfg;
 
+/* The flash bank that can be written, if there is one. */
+virt_describe_fn virt_describe_flash;
+
 /* Main memory. */
 virt_describe_fn virt_describe_memory;

@@ -8,6 +8,7 @@
 
 #include "emu/chardev/chardev.h"
 #include "emu/dev/device.h"
+#include "platform/file.h"
 
 /* Goldfish real-time clock: wall time and one alarm. */
 extern const struct device_class goldfish_rtc_class;
@@ -26,6 +27,15 @@ extern const struct device_class plic_class;
 
 /* Firmware configuration: selector, data, DMA. */
 extern const struct device_class fw_cfg_class;
+
+/* NOR flash with the Intel command set. */
+extern const struct device_class pflash_class;
+
+#define PFLASH_SIZE (32u << 20)
+
+/* Gives a flash its array (PFLASH_SIZE bytes, which outlive it) and the file that changes are
+ * written through to; NULL: none. Before the machine runs. */
+void pflash_connect(struct device *pflash, uint8_t *data, struct host_file *file);
 
 /* Connects a UART to what stands behind it; NULL disconnects. */
 void uart16550_connect(struct device *uart, struct chardev *chardev);
