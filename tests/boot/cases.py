@@ -1,4 +1,6 @@
 """The cases of the boot suite: functions of an emulator's command, by name."""
+import subprocess
+import sys
 import tempfile
 import time
 
@@ -10,7 +12,7 @@ LONG = {}
 
 # The extensions that /proc/cpuinfo must name, in the form that Linux 6.12 prints.
 EXTENSIONS = ["zicbom", "zicboz", "zicntr", "zicsr", "zifencei", "zba", "zbb", "zbs", "sstc",
-              "svinval", "svadu"]
+              "svinval"]
 
 
 def case(table, name):
@@ -158,6 +160,17 @@ def firmware_default(emulator):
     with guest.Guest(command) as shell, machine.reporting(shell):
         shell.boot()
         shell.poweroff()
+
+
+@case(SHORT, "selftest")
+def selftest(emulator):
+    """The guest checks the machine from inside: scripts/guests/selftest."""
+    script = guest.TOP / "scripts" / "guests" / "selftest"
+    done = subprocess.run([sys.executable, str(script), *emulator], stdin=subprocess.DEVNULL,
+                          check=False)
+    if done.returncode == machine.SKIP:
+        raise machine.Unavailable("the guest cannot be fetched")
+    guest.expect_equal("the self-test's exit status", done.returncode, 0)
 
 
 @case(LONG, "matrix")
