@@ -103,6 +103,29 @@ static void test_places(void)
     boot_clear(&boot);
 }
 
+/* An image in flash is what firmware goes on to; it gets the kernel from fw_cfg, not from memory. */
+static void test_flash(void)
+{
+    struct boot_options options = defaults(64 * MIB);
+    struct boot boot;
+    options.flash_entry = 0x20000000;
+    check(&boot, &options); /* no firmware: the flash is it */
+    g_assert_cmphex(boot.entry, ==, 0x20000000);
+    boot_clear(&boot);
+    options.bios = file("firmware.bin", 1000);
+    options.kernel = file("kernel.bin", 3000);
+    options.initrd = file("initrd.img", 5000);
+    check(&boot, &options);
+    g_assert_cmphex(boot.entry, ==, 0x80000000);
+    g_assert_cmphex(boot.next, ==, 0x20000000);
+    g_assert_true(boot.kernel_by_fw_cfg);
+    g_assert_cmpuint(boot.piece_count, ==, 2); /* firmware and devicetree */
+    g_assert_cmpuint(boot.kernel.size, ==, 3000);
+    g_assert_cmpuint(boot.initrd.size, ==, 5000);
+    g_assert_cmpint(fdt_path_offset(boot.tree, "/flash@22000000"), <, 0); /* not said: no bank */
+    boot_clear(&boot);
+}
+
 static void test_refusals(void)
 {
     struct boot_options options = defaults(16 * MIB);
@@ -184,6 +207,7 @@ static void test_tree_is_table(void)
     struct boot boot;
     int previous = INT32_MAX;
     options.tree_only = true;
+    options.tree.flash = true;
     check(&boot, &options);
     for (unsigned i = 0; i < VIRT_SLOT_COUNT; i++) {
         const struct virt_slot *slot = &virt_slots[i];
@@ -269,6 +293,7 @@ int main(void)
     folder = g_dir_make_tmp("tinamou-boot-XXXXXX", NULL);
     files = g_ptr_array_new_with_free_func(g_free);
     test_places();
+    test_flash();
     test_refusals();
     test_tree();
     test_tree_is_table();
