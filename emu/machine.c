@@ -8,6 +8,7 @@
 #include "emu/dev/devices.h"
 #include "emu/mem/dma.h"
 #include "emu/machine_parts.h"
+#include "emu/jit/jit.h"
 #include "emu/riscv/interp.h"
 #include "platform/file.h"
 
@@ -198,6 +199,18 @@ static void machine_add_htif(struct machine *machine)
     }
 }
 
+/* The engine of that name; NULL for NULL or a name that is none. */
+static const struct engine *machine_find_engine(const char *name)
+{
+    static const struct engine *const engines[] = { &jit_engine, &interp_engine };
+    for (size_t i = 0; i < G_N_ELEMENTS(engines); i++) {
+        if (g_strcmp0(name, engines[i]->name) == 0) {
+            return engines[i];
+        }
+    }
+    return NULL;
+}
+
 static bool machine_check(const struct machine_config *config, GError **error)
 {
     if (config->harts == 0 || config->harts > MACHINE_HARTS_MAX) {
@@ -212,9 +225,9 @@ static bool machine_check(const struct machine_config *config, GError **error)
                     "pages", config->ram_size);
         return false;
     }
-    if (config->engine != NULL && g_strcmp0(config->engine, "interp") != 0) {
+    if (config->engine != NULL && machine_find_engine(config->engine) == NULL) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "there is no engine '%s': use interp", config->engine);
+                    "there is no engine '%s': use jit or interp", config->engine);
         return false;
     }
     return true;
@@ -275,13 +288,31 @@ static bool machine_add_memory(struct machine *machine, const struct machine_con
            machine_add_flash(machine, config, error);
 }
 
+/* The first hart decides: when nobody asked for an engine, and this processor or its system does
+ * not let code be translated, it is interpreted. */
+static bool machine_add_hart(struct machine *machine, const struct machine_config *config,
+                             unsigned index, GError **error)
+{
+    const struct engine *wanted = machine_find_engine(config->engine);
+    const struct engine *engine = wanted != NULL ? wanted : &jit_engine;
+    if (wanted == NULL && index > 0) {
+        engine = machine->hart[0]->hart.engine;
+    }
+    struct riscv_hart *hart = riscv_hart_new(&machine->hart_config, engine, index,
+                                             wanted == NULL && index == 0 ? NULL : error);
+    if (hart == NULL && wanted == NULL && index == 0) {
+        hart = riscv_hart_new(&machine->hart_config, &interp_engine, index, error);
+    }
+    machine->hart[index] = hart;
+    return hart != NULL;
+}
+
 static bool machine_add_harts(struct machine *machine, const struct machine_config *config,
                               GError **error)
 {
     machine->hart_config.mtime_delta = clint_mtime_delta(machine->device[VIRT_CLINT]);
     for (unsigned i = 0; i < config->harts; i++) {
-        machine->hart[i] = riscv_hart_new(&machine->hart_config, &interp_engine, i, error);
-        if (machine->hart[i] == NULL) {
+        if (!machine_add_hart(machine, config, i, error)) {
             return false;
         }
         machine->hart_count++;

@@ -62,7 +62,7 @@ struct machine_config {
     char *bios;    /* "default", "none", "builtin" or a path; NULL means default */
     char *kernel, *initrd, *append, *dtb;
     char *dump_dtb;      /* write the devicetree here and do not run */
-    char *engine;        /* "interp"; NULL: the best there is */
+    char *engine;        /* "jit" or "interp"; NULL: the best there is */
     bool no_reboot;      /* a reboot request ends the run */
     bool start_paused;   /* -S */
     GPtrArray *drives;   /* of struct machine_drive */

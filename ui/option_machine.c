@@ -87,10 +87,10 @@ static const struct key_row accel_rows[] = {
 /* "tcg" and what may stand after it is the name that scripts give to "the best there is". */
 static bool accel_take(struct plan *plan, const char *name, GError **error)
 {
-    static const char *const names[] = { "tcg", "interp", NULL };
+    static const char *const names[] = { "tcg", "jit", "interp", NULL };
     g_auto(GStrv) wishes = g_strsplit(name, ":", -1);
     if (strcmp(name, "help") == 0) {
-        plan_answer(plan, "Accelerators supported in QEMU binary:\ntcg\ninterp\n");
+        plan_answer(plan, "Accelerators supported in QEMU binary:\ntcg\njit\ninterp\n");
         return true;
     }
     for (size_t i = 0; wishes[i]; i++) {
@@ -100,7 +100,7 @@ static bool accel_take(struct plan *plan, const char *name, GError **error)
             return true;
         }
     }
-    return usage_unknown(error, name, names, "take 'tcg', which runs everywhere",
+    return usage_unknown(error, name, names, "take 'tcg', which is the best there is",
                          "-accel: '%s' is not there", name);
 }
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,8 @@ enum riscv_priv { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 enum riscv_bank { BANK_U, BANK_S, BANK_S_SUM, BANK_M, BANK_COUNT };
 
 #define RISCV_PMP_COUNT        16
+/* Bytes beside the architected state for the engine; see engine_area. */
+#define RISCV_ENGINE_AREA (192 * 1024)
 #define RISCV_SUPERPAGE_LEVELS 3 /* 2 MiB, 1 GiB, 512 GiB */
 
 /* Interrupt numbers, bits of mip/mie. */
@@ -107,6 +110,9 @@ struct riscv_hart {
     void *ecall_opaque;
     atomic_bool suspended; /* told by the SBI to sleep; over once it runs guest code again */
     uint64_t reset_pc, reset_a0, reset_a1, reset_a2;
+
+    /* What a translator keeps at a fixed distance from the hart: see emu/jit/area.h. */
+    alignas(64) unsigned char engine_area[RISCV_ENGINE_AREA];
 };
 
 /* Makes a parked hart in its reset state, not started. */

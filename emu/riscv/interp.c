@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "emu/riscv/interp_one.h"
 #include "emu/riscv/interp_ops.h"
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
@@ -23,37 +24,46 @@ void interp_forget_fetches(struct interp *in)
     }
 }
 
-static void interp_detach(struct hart *hart)
+void interp_one_free(struct interp *in)
 {
-    struct interp *in = hart->engine_state;
     if (in != NULL) {
         g_free(in->pool);
         g_free(in->step);
         g_free(in);
-        hart->engine_state = NULL;
     }
 }
 
 /* The pool is touched page by page as the guest runs more code. */
-static bool interp_attach(struct hart *hart, GError **error)
+struct interp *interp_one_new(GError **error)
 {
     struct interp *in = g_try_new0(struct interp, 1);
-    hart->engine_state = in;
     if (in != NULL) {
         in->pool = g_try_new0(struct interp_page, INTERP_PAGES);
         in->step = g_try_new0(struct interp_page, 1);
     }
     if (in == NULL || in->pool == NULL || in->step == NULL) {
-        interp_detach(hart);
+        interp_one_free(in);
         g_set_error_literal(error, g_quark_from_static_string("interp-error"), 0,
                             "not enough memory for the interpreter's code cache");
-        return false;
+        return NULL;
     }
     interp_page_reset(in->step);
     memset(in->filled, true, sizeof in->filled);
     interp_forget_fetches(in);
     in->fetch = in->cache[BANK_M];
-    return true;
+    return in;
+}
+
+static void interp_detach(struct hart *hart)
+{
+    interp_one_free(hart->engine_state);
+    hart->engine_state = NULL;
+}
+
+static bool interp_attach(struct hart *hart, GError **error)
+{
+    hart->engine_state = interp_one_new(error);
+    return hart->engine_state != NULL;
 }
 
 static void interp_flush_translation(struct hart *hart, uint64_t address)

@@ -1,8 +1,8 @@
 /*
- * Runs a bare-metal ELF file on one interpreted hart until it writes tohost: riscv-tests and small
+ * Runs a bare-metal ELF file on one hart until it writes tohost: riscv-tests and small
  * benchmarks without a board. Prints what happened and how fast; exits with the program's code.
  *
- *   run_elf FILE [SECONDS]
+ *   run_elf FILE [SECONDS [interp|jit]]
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 
 #include "aio/clock.h"
 #include "aio/context.h"
+#include "emu/jit/jit.h"
 #include "emu/mem/bus.h"
 #include "emu/riscv/hart.h"
 #include "emu/riscv/interp.h"
@@ -112,10 +113,12 @@ int main(int argc, char **argv)
     struct host_memory ram = { 0 };
     struct host_mutex lock;
     struct aio_clock clock;
+    bool jit = argc > 3 && strcmp(argv[3], "jit") == 0;
     int64_t seconds = argc > 2 ? strtol(argv[2], NULL, 10) : 20;
     if (argc < 2 || !g_file_get_contents(argv[1], &file, &size, &error) ||
         !host_memory_create(&ram, "ram", RAM_SIZE, &error)) {
-        fail(error != NULL ? error->message : "usage: run_elf FILE [SECONDS]", "cannot run");
+        fail(error != NULL ? error->message : "usage: run_elf FILE [SECONDS [interp|jit]]",
+             "cannot run");
     }
     struct elf_header header;
     memcpy(&header, file, sizeof header);
@@ -131,7 +134,11 @@ int main(int argc, char **argv)
         .timebase_hz = 10000000, .sv48 = true, .svadu = true, .sstc = true, .machine_mode = true,
     };
     config.isa = riscv_isa_string(&config);
-    struct riscv_hart *hart = riscv_hart_new(&config, &interp_engine, 0, &error);
+    const struct engine *engine = jit ? &jit_engine : &interp_engine;
+    struct riscv_hart *hart = riscv_hart_new(&config, engine, 0, &error);
+    if (hart == NULL) {
+        fail(error->message, "cannot run");
+    }
     hart->reset_pc = header.entry;
     riscv_hart_reset(hart);
     int64_t start = host_monotonic_ns(), end = start + seconds * 1000000000;

@@ -1,0 +1,75 @@
+/*
+ * What generated code keeps beside a hart, at a fixed distance from the hart pointer: caches of
+ * code addresses, the page of the pc, scratch. Private to the hart's thread.
+ */
+#pragma once
+
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emu/riscv/hart.h"
+
+#define JUMP_CACHE_BITS    11
+#define JUMP_CACHE_ENTRIES (1u << JUMP_CACHE_BITS)
+#define FETCH_CACHE_ENTRIES 64
+#define JIT_LOG_MAX        2048
+
+/* In hart->reserved_gpa while generated code holds the reservation: no address, and not "none".
+ * What ends a reservation elsewhere overwrites it. */
+#define JIT_RESERVED (-2)
+
+/* Guest pc -> code. `pc` is odd (never matches) when empty. */
+struct jump_entry {
+    uint64_t pc;
+    const uint8_t *code;
+};
+
+/* Guest virtual page -> identity of the translated page; va is odd when empty. */
+struct fetch_entry {
+    uint64_t va;
+    uint64_t id;
+};
+
+/* The caches of one context (enum riscv_bank of fetches and data). */
+struct jit_context {
+    struct jump_entry jump[JUMP_CACHE_ENTRIES];
+    struct fetch_entry fetch[FETCH_CACHE_ENTRIES];
+    unsigned logged; /* jump entries filled since the last flush; past the log: flush all */
+    uint16_t log[JIT_LOG_MAX];
+};
+
+/* 128-bit constants for packed logic. */
+struct jit_constants {
+    alignas(16) uint64_t sign64[2], abs64[2], sign32[2], abs32[2], box[2], nan64[2], nan32[2];
+};
+
+struct jit_area {
+    struct jit_constants constants;
+    uint64_t pc_page;      /* virtual address of the page that pc is in */
+    uint64_t link;         /* the exit that left, to be linked; 0 if none */
+    uint64_t argument[3];  /* operands of slow calls */
+    uint64_t result;       /* result of slow calls */
+    uint64_t reserved_host;  /* LR reservation of generated code; 0: none */
+    uint64_t reserved_value;
+    uint64_t spill[8];
+    uint64_t spill_f[8];
+    uint64_t host_stack;   /* stack pointer of the caller of enter */
+    uint32_t mxcsr;        /* guest's, while in generated code */
+    uint32_t mxcsr_host;
+    uint8_t fp_usable;     /* FS is on and frm is a mode the host has */
+    struct jit_context context[BANK_COUNT];
+};
+
+/* The area of a hart. */
+static inline struct jit_area *jit_area(struct riscv_hart *hart)
+{
+    return (struct jit_area *)(void *)hart->engine_area;
+}
+
+/* Displacement of a field of the area from the hart pointer. */
+#define AREA_OFFSET(field) \
+    ((int32_t)(offsetof(struct riscv_hart, engine_area) + offsetof(struct jit_area, field)))
+
+/* Displacement of a field of the hart. */
+#define HART_OFFSET(field) ((int32_t)offsetof(struct riscv_hart, field))

@@ -1,0 +1,64 @@
+/*
+ * Guest instructions to IR. Micro-ops that the translator does not do itself end the block with a
+ * STEP: the interpreter, which has all of them, runs that one instruction.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "emu/jit/ir.h"
+#include "emu/riscv/isa.h"
+
+/* What a family of micro-ops did with an instruction. */
+enum build_result {
+    BUILD_OTHER, /* not of this family */
+    BUILD_NEXT,  /* go on with the instruction behind it */
+    BUILD_END,   /* the block ends here */
+    BUILD_STEP,  /* leave it to the interpreter */
+    BUILD_JUMP,  /* go on at build->jump_to, in the same page */
+};
+
+struct build {
+    struct ir_block *block;
+    uint16_t pc;              /* page offset of the instruction */
+    uint16_t next;            /* page offset of the one behind it */
+    uint16_t jump_to;
+    bool fp_checked;
+    uint16_t x[32], f[32];    /* the value a guest register has now, or IR_NONE: not read yet */
+    uint16_t zero;            /* the constant 0, or IR_NONE */
+    bool narrow[IR_OPS_MAX];  /* the value is the sign extension of its low 32 bits */
+    bool boxed[IR_OPS_MAX];   /* the value is a NaN-boxed single */
+};
+
+/* Builds the block that begins at page offset `start` of the page whose bytes are at `page`. At
+ * most `insns_max` instructions. False if not even one fits. */
+bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, unsigned context,
+                 bool counting, unsigned insns_max);
+
+/* Appends an operation at the present instruction. */
+uint16_t build_op(struct build *build, struct ir_ins ins);
+
+/* The value of an integer register. */
+uint16_t build_x(struct build *build, unsigned reg);
+
+/* A constant. */
+uint16_t build_const(struct build *build, int64_t value);
+
+/* Whether a value is a constant; which. */
+bool build_is_const(const struct build *build, uint16_t value, int64_t *ret);
+
+/* An integer operation of two values, folded if it can be. */
+uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, uint16_t b);
+
+/* Writes an integer register; x0 takes nothing. */
+void build_put(struct build *build, unsigned reg, uint16_t value);
+
+/* Integer computation. */
+enum build_result build_integer(struct build *build, const struct isa_insn *insn);
+/* Loads, stores, atomics, fences. */
+enum build_result build_memory(struct build *build, const struct isa_insn *insn);
+/* Branches and jumps. */
+enum build_result build_flow(struct build *build, const struct isa_insn *insn);
+/* Floating point, its loads and stores included. */
+enum build_result build_float(struct build *build, const struct isa_insn *insn);

@@ -1,0 +1,57 @@
+/* Processors without an emitter: attaching fails with this reason, so nothing else is reached. */
+#include <assert.h>
+
+#include "emu/jit/host/host.h"
+
+bool host_supported(GError **error)
+{
+    g_set_error_literal(error, g_quark_from_static_string("jit-error"), 0,
+                        "there is no translator for this processor; guest code can be "
+                        "interpreted with -accel interp");
+    return false;
+}
+
+size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
+{
+    (void)rw, (void)rx, (void)size;
+    return 0;
+}
+
+bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *rx, size_t size,
+                     uint64_t first_exit, struct jit_code *ret_code)
+{
+    (void)block, (void)rw, (void)rx, (void)size, (void)first_exit, (void)ret_code;
+    return false;
+}
+
+enum jit_reason host_enter(struct riscv_hart *hart, const uint8_t *code)
+{
+    (void)hart, (void)code;
+    assert(!"code that was never made");
+    return JIT_STEP;
+}
+
+void host_patch_jump(uint8_t *place_rw, const uint8_t *place_rx, const uint8_t *target_rx)
+{
+    (void)place_rw, (void)place_rx, (void)target_rx;
+}
+
+void host_patch_guard(uint8_t *place_rw, uint32_t identity)
+{
+    (void)place_rw, (void)identity;
+}
+
+void host_sync_flags(struct riscv_hart *hart)
+{
+    (void)hart;
+}
+
+void host_fp_begin(struct riscv_hart *hart)
+{
+    (void)hart;
+}
+
+void host_fp_end(struct riscv_hart *hart)
+{
+    (void)hart;
+}

@@ -1,0 +1,301 @@
+/* Floating point on the host's: MXCSR's sticky bits are fflags, NaN results are made canonical, and
+ * the few cases where x86 differs from RISC-V are left to the interpreter, before anything that it
+ * would read has changed. Scalar AVX operations copy bits 63:32 of their first source, so that NaN
+ * boxes survive. */
+#include "emu/jit/host/x86_64/emit.h"
+
+#include "emu/riscv/fpu.h"
+
+#define MSTATUS_FS_DIRTY 0x6000
+
+static struct x86_mem emit_constant(const struct ir_ins *ins, int32_t offset32, int32_t offset64)
+{
+    return x86_at(HART, ins->w32 ? offset32 : offset64);
+}
+
+static void emit_fp_box(struct emitter *e, unsigned xmm)
+{
+    x86_vlogic_m(&e->as, 0x56, xmm, xmm, x86_at(HART, AREA_OFFSET(constants.box)));
+}
+
+static void emit_cold_nan(struct emitter *e, const struct emit_cold *cold)
+{
+    x86_vload(&e->as, true, (unsigned)cold->result,
+              emit_constant(cold->ins, AREA_OFFSET(constants.nan32),
+                            AREA_OFFSET(constants.nan64)));
+    x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
+}
+
+/* A NaN result becomes the canonical one. */
+static void emit_canonical(struct emitter *e, const struct ir_ins *ins, unsigned dst)
+{
+    x86_vcompare(&e->as, 0x2e, !ins->w32, dst, dst);
+    struct emit_cold *cold = emit_cold(e, emit_cold_nan, ins, x86_jcc(&e->as, CC_P));
+    if (cold != NULL) {
+        cold->result = (int8_t)dst;
+        cold->resume = e->as.at;
+    }
+}
+
+static void emit_fp_binary(struct emitter *e, unsigned index, unsigned opcode)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    unsigned b = ins->b == IR_NONE ? a : (unsigned)regs_read(&e->f, ins->b);
+    unsigned dst = (unsigned)regs_write(&e->f, (uint16_t)index);
+    x86_vscalar(&e->as, opcode, !ins->w32, dst, a, b);
+    emit_canonical(e, ins, dst);
+}
+
+static void emit_fma(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    static const uint8_t opcode[] = { [IR_FMADD - IR_FMADD] = 0xb8, [IR_FMSUB - IR_FMADD] = 0xba,
+                                      [IR_FNMSUB - IR_FMADD] = 0xbc,
+                                      [IR_FNMADD - IR_FMADD] = 0xbe };
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    unsigned b = (unsigned)regs_read(&e->f, ins->b);
+    unsigned c = (unsigned)regs_read(&e->f, ins->c);
+    unsigned dst = (unsigned)regs_write_fresh(&e->f, (uint16_t)index);
+    x86_vmov_xx(&e->as, dst, c);
+    x86_vfma(&e->as, opcode[ins->op - IR_FMADD] + 1u, !ins->w32, dst, a, b);
+    /* x86 does not raise invalid for inf * 0 + a quiet NaN, and RISC-V does. */
+    x86_vcompare(&e->as, 0x2e, !ins->w32, dst, dst);
+    emit_cold(e, emit_cold_step, ins, x86_jcc(&e->as, CC_P));
+}
+
+/* min: both orders OR-ed, max: AND-ed, which settles the sign of zeros. */
+static void emit_fp_extreme(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_asm *as = &e->as;
+    bool is_min = ins->op == IR_FMIN;
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    unsigned b = (unsigned)regs_read(&e->f, ins->b);
+    x86_vcompare(as, 0x2e, !ins->w32, a, b);
+    emit_cold(e, emit_cold_step, ins, x86_jcc(as, CC_P));
+    unsigned t = (unsigned)regs_scratch(&e->f);
+    unsigned dst = (unsigned)regs_write(&e->f, (uint16_t)index);
+    x86_vscalar(as, is_min ? 0x5d : 0x5f, !ins->w32, t, a, b);
+    x86_vscalar(as, is_min ? 0x5d : 0x5f, !ins->w32, dst, b, a);
+    x86_vlogic(as, is_min ? 0x56 : 0x54, dst, dst, t);
+}
+
+static void emit_sign(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_asm *as = &e->as;
+    struct x86_mem sign = emit_constant(ins, AREA_OFFSET(constants.sign32),
+                                        AREA_OFFSET(constants.sign64));
+    struct x86_mem magnitude = emit_constant(ins, AREA_OFFSET(constants.abs32),
+                                             AREA_OFFSET(constants.abs64));
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    unsigned b = (unsigned)regs_read(&e->f, ins->b);
+    if (a == b && ins->op != IR_FSGNJ) {
+        unsigned to = (unsigned)regs_write(&e->f, (uint16_t)index);
+        x86_vlogic_m(as, ins->op == IR_FSGNJN ? 0x57 : 0x54, to, a,
+                     ins->op == IR_FSGNJN ? sign : magnitude);
+        return;
+    }
+    unsigned t = (unsigned)regs_scratch(&e->f);
+    x86_vload(as, true, t, sign);
+    x86_vlogic(as, ins->op == IR_FSGNJN ? 0x55 : 0x54, t, b, t);
+    unsigned dst = (unsigned)regs_write(&e->f, (uint16_t)index);
+    if (ins->op == IR_FSGNJX) {
+        x86_vlogic(as, 0x57, dst, a, t);
+        return;
+    }
+    x86_vlogic_m(as, 0x54, dst, a, magnitude);
+    x86_vlogic(as, 0x56, dst, dst, t);
+}
+
+static void emit_fp_compare(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_asm *as = &e->as;
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    unsigned b = (unsigned)regs_read(&e->f, ins->b);
+    if (ins->op == IR_FEQ) {
+        enum x86_reg t = regs_scratch(&e->x);
+        enum x86_reg dst = regs_write(&e->x, (uint16_t)index);
+        x86_vcompare(as, 0x2e, !ins->w32, a, b);
+        x86_setcc(as, CC_NP, t);
+        x86_setcc(as, CC_E, dst);
+        x86_alu_rr(as, X86_AND, false, dst, t);
+        x86_extend(as, 1, false, dst, dst);
+        return;
+    }
+    enum x86_reg dst = regs_write(&e->x, (uint16_t)index);
+    x86_vcompare(as, 0x2f, !ins->w32, b, a);
+    x86_setcc(as, ins->op == IR_FLT ? CC_A : CC_AE, dst);
+    x86_extend(as, 1, false, dst, dst);
+}
+
+static void emit_convert_format(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index]; /* w32: the result's format */
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    unsigned dst = (unsigned)regs_write(&e->f, (uint16_t)index);
+    x86_vcvt_ff(&e->as, ins->w32, dst, a, a);
+    if (ins->w32) {
+        emit_fp_box(e, dst);
+    }
+    emit_canonical(e, ins, dst);
+}
+
+static void emit_from_integer(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_asm *as = &e->as;
+    enum x86_reg a = regs_read(&e->x, ins->a);
+    enum x86_reg from = a;
+    if (!ins->sign && ins->size == 4) {
+        from = regs_scratch(&e->x);
+        x86_extend(as, 4, false, from, a);
+    } else if (!ins->sign) {
+        x86_test_rr(as, true, a, a);
+        emit_cold(e, emit_cold_step, ins, x86_jcc(as, CC_S));
+    }
+    unsigned dst = (unsigned)regs_write(&e->f, (uint16_t)index);
+    x86_vlogic(as, 0x57, dst, dst, dst);
+    x86_vcvt_if(as, !ins->w32, ins->size == 8 || !ins->sign, dst, dst, from);
+    if (ins->w32) {
+        emit_fp_box(e, dst);
+    }
+}
+
+/* Unsigned results: the pattern, as an integer, must be below the bound (so also positive). */
+static uint8_t *emit_unsigned_check(struct emitter *e, const struct ir_ins *ins, unsigned xmm)
+{
+    struct x86_asm *as = &e->as;
+    x86_vmov_rx(as, !ins->w32, RAX, xmm);
+    if (ins->w32) {
+        x86_alu_ri(as, X86_CMP, false, RAX, ins->size == 4 ? 0x4f800000 : 0x5f000000);
+    } else {
+        x86_mov_ri(as, RCX, ins->size == 4 ? 0x41efffffffe00000 : 0x43e0000000000000, false);
+        x86_alu_rr(as, X86_CMP, true, RAX, RCX);
+    }
+    return x86_jcc(as, CC_AE);
+}
+
+static void emit_to_integer(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_asm *as = &e->as;
+    regs_take(&e->x, RAX);
+    regs_take(&e->x, RCX);
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    uint8_t *bad = NULL;
+    if (!ins->sign) {
+        bad = emit_unsigned_check(e, ins, a);
+    }
+    unsigned from = a;
+    bool truncate = ins->sub == FPU_RTZ;
+    if (ins->sub == FPU_RNE || ins->sub == FPU_RDN || ins->sub == FPU_RUP) {
+        static const uint8_t control[] = { [FPU_RNE] = 0, [FPU_RDN] = 1, [FPU_RUP] = 2 };
+        from = (unsigned)regs_scratch(&e->f);
+        x86_vround(as, !ins->w32, from, a, control[ins->sub]);
+        truncate = true;
+    }
+    x86_vcvt_fi(as, truncate ? 0x2c : 0x2d, !ins->w32, ins->size == 8 || !ins->sign, RAX, from);
+    if (ins->sign) { /* the smallest integer stands for "invalid" too */
+        x86_alu_ri(as, X86_CMP, ins->size == 8, RAX, 1);
+        bad = x86_jcc(as, CC_O);
+    }
+    if (ins->size == 4) {
+        x86_extend(as, 4, true, RAX, RAX);
+    }
+    emit_cold(e, emit_cold_step, ins, bad);
+    regs_define(&e->x, (uint16_t)index, RAX);
+}
+
+static void emit_fp_moves(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    if (ins->op == IR_FMVXF) {
+        unsigned a = (unsigned)regs_read(&e->f, ins->a);
+        enum x86_reg dst = regs_write(&e->x, (uint16_t)index);
+        x86_vmov_rx(&e->as, !ins->w32, dst, a);
+        if (ins->w32) {
+            x86_extend(&e->as, 4, true, dst, dst);
+        }
+        return;
+    }
+    enum x86_reg a = regs_read(&e->x, ins->a);
+    unsigned dst = (unsigned)regs_write(&e->f, (uint16_t)index);
+    x86_vmov_xr(&e->as, !ins->w32, dst, a);
+    if (ins->w32) {
+        emit_fp_box(e, dst);
+    }
+}
+
+/* The first FP instruction of a block: is FP usable at all? Then FS becomes dirty. */
+static void emit_fp_check(struct emitter *e, const struct ir_ins *ins)
+{
+    x86_cmp_m8i(&e->as, x86_at(HART, AREA_OFFSET(fp_usable)), 0);
+    emit_cold(e, emit_cold_step, ins, x86_jcc(&e->as, CC_E));
+    x86_alu_mi(&e->as, X86_OR, false, x86_at(HART, HART_OFFSET(mstatus)), MSTATUS_FS_DIRTY);
+}
+
+/* A single that may not be NaN-boxed is left to the interpreter. */
+static void emit_box_check(struct emitter *e, const struct ir_ins *ins)
+{
+    unsigned a = (unsigned)regs_read(&e->f, ins->a);
+    enum x86_reg t = regs_scratch(&e->x);
+    x86_vmov_rx(&e->as, true, t, a);
+    x86_shift_ri(&e->as, X86_SAR, true, t, 32);
+    x86_alu_ri(&e->as, X86_CMP, false, t, -1);
+    emit_cold(e, emit_cold_step, ins, x86_jcc(&e->as, CC_NE));
+}
+
+bool emit_float(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    switch ((enum ir_op)ins->op) {
+    case IR_FCHECK: emit_fp_check(e, ins); return true;
+    case IR_FBOXED: emit_box_check(e, ins); return true;
+    case IR_FADD: emit_fp_binary(e, index, 0x58); return true;
+    case IR_FSUB: emit_fp_binary(e, index, 0x5c); return true;
+    case IR_FMUL: emit_fp_binary(e, index, 0x59); return true;
+    case IR_FDIV: emit_fp_binary(e, index, 0x5e); return true;
+    case IR_FSQRT: emit_fp_binary(e, index, 0x51); return true;
+    case IR_FMADD: case IR_FMSUB: case IR_FNMSUB: case IR_FNMADD: emit_fma(e, index); return true;
+    case IR_FMIN: case IR_FMAX: emit_fp_extreme(e, index); return true;
+    case IR_FSGNJ: case IR_FSGNJN: case IR_FSGNJX: emit_sign(e, index); return true;
+    case IR_FEQ: case IR_FLT: case IR_FLE: emit_fp_compare(e, index); return true;
+    case IR_FCVTFF: emit_convert_format(e, index); return true;
+    case IR_FCVTIF: emit_from_integer(e, index); return true;
+    case IR_FCVTFI: emit_to_integer(e, index); return true;
+    case IR_FMVXF: case IR_FMVFX: emit_fp_moves(e, index); return true;
+    default: return false;
+    }
+}
+
+void host_fp_begin(struct riscv_hart *hart)
+{
+    static const uint8_t rounding[] = { [FPU_RNE] = 0, [FPU_RTZ] = 3, [FPU_RDN] = 1,
+                                        [FPU_RUP] = 2 };
+    uint32_t mode = hart->frm <= FPU_RUP ? rounding[hart->frm] : 0u;
+    uint32_t mxcsr = 0x1f80u | mode << 13;
+    __asm__ volatile("stmxcsr %0" : "=m"(jit_area(hart)->mxcsr_host));
+    __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+    jit_area(hart)->mxcsr = mxcsr;
+}
+
+void host_sync_flags(struct riscv_hart *hart)
+{
+    uint32_t now;
+    __asm__ volatile("stmxcsr %0" : "=m"(now));
+    if ((now & 0x3d) != 0) {
+        hart->fflags |= (uint8_t)((now & 0x20 ? FPU_NX : 0) | (now & 0x10 ? FPU_UF : 0) |
+                                  (now & 8 ? FPU_OF : 0) | (now & 4 ? FPU_DZ : 0) |
+                                  (now & 1 ? FPU_NV : 0));
+        __asm__ volatile("ldmxcsr %0" : : "m"(jit_area(hart)->mxcsr));
+    }
+}
+
+void host_fp_end(struct riscv_hart *hart)
+{
+    host_sync_flags(hart);
+    __asm__ volatile("ldmxcsr %0" : : "m"(jit_area(hart)->mxcsr_host));
+}

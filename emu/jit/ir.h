@@ -1,0 +1,98 @@
+/*
+ * The translator's intermediate form: a straight line of typed operations with side exits.
+ *
+ * A value is the number of the operation that makes it. Guest registers are read with GET and
+ * written with PUT, in program order, so that at every recovery point (an operation that may fault
+ * or leave) the homes of all guest registers hold the architected state. Source: our own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IR_OPS_MAX   1024
+#define IR_INSNS_MAX 128 /* guest instructions in one block */
+
+/* OP(name, kind): kind says how a and b are used and what comes out.
+ *   V0 no operands, V1 a, V2 a and b: make an integer value
+ *   F0..F3: make a floating-point value from up to three; FI: integer from floating point
+ *   E: an effect, no value; then R: a recovery point, S: raises FP flags, so it is kept. */
+#define IR_OPS(OP)                                                                            \
+    OP(NOP, E) OP(CONST, V0) OP(GET, V0) OP(GETF, F0) OP(PUT, E) OP(PUTF, E) OP(PC, V0)       \
+    OP(ADD, V2) OP(SUB, V2) OP(AND, V2) OP(OR, V2) OP(XOR, V2) OP(ANDN, V2) OP(ORN, V2)       \
+    OP(XNOR, V2) OP(SLL, V2) OP(SRL, V2) OP(SRA, V2) OP(ROL, V2) OP(ROR, V2) OP(MUL, V2)      \
+    OP(MULH, V2) OP(MULHU, V2) OP(MULHSU, V2) OP(DIV, V2) OP(DIVU, V2) OP(REM, V2)            \
+    OP(REMU, V2) OP(MIN, V2) OP(MAX, V2) OP(MINU, V2) OP(MAXU, V2) OP(SLT, V2)                \
+    OP(SLTU, V2) OP(SHADD, V2) OP(BSET, V2) OP(BCLR, V2) OP(BINV, V2) OP(BEXT, V2)            \
+    OP(CLZ, V1) OP(CTZ, V1) OP(CPOP, V1) OP(REV8, V1) OP(ORCB, V1) OP(SEXT, V1)               \
+    OP(ZEXT, V1) OP(LOAD, VR) OP(STORE, ER) OP(LOADF, FR) OP(STOREF, ER) OP(AMO, VR)          \
+    OP(LR, VR) OP(SC, VR) OP(FENCE, E) OP(FCHECK, ER) OP(FBOXED, ER) OP(FADD, F2S)            \
+    OP(FSUB, F2S) OP(FMUL, F2S) OP(FDIV, F2S) OP(FSQRT, F1S) OP(FMIN, F2R) OP(FMAX, F2R)      \
+    OP(FMADD, F3R) OP(FMSUB, F3R) OP(FNMSUB, F3R) OP(FNMADD, F3R) OP(FSGNJ, F2)               \
+    OP(FSGNJN, F2) OP(FSGNJX, F2) OP(FEQ, FIS) OP(FLT, FIS) OP(FLE, FIS) OP(FCVTFF, F1S)      \
+    OP(FCVTIF, F1R) OP(FCVTFI, FIR) OP(FMVXF, FI) OP(FMVFX, F1) OP(BRANCH, ER)                \
+    OP(EXIT, ER) OP(EXITR, ER) OP(STEP, ER) OP(LEAVE, ER)
+
+#define IR_ENUM(name, kind) IR_##name,
+enum ir_op { IR_OPS(IR_ENUM) IR_OP_COUNT };
+
+/* Conditions of BRANCH, as the manual names the instructions. */
+enum ir_cond { IR_EQ, IR_NE, IR_LT, IR_GE, IR_LTU, IR_GEU };
+
+/* Read-modify-write operations of AMO. */
+enum ir_amo {
+    IR_AMO_SWAP, IR_AMO_ADD, IR_AMO_XOR, IR_AMO_AND, IR_AMO_OR, IR_AMO_MIN, IR_AMO_MAX,
+    IR_AMO_MINU, IR_AMO_MAXU,
+};
+
+#define IR_NONE 0 /* operation 0 is always a NOP, so that 0 means "no value" */
+
+/* One operation. Which fields count depends on `op`. */
+struct ir_ins {
+    uint8_t op;
+    bool w32;       /* integer: computed on 32 bits and sign-extended; FP: 32-bit format */
+    bool sign;      /* loads and extensions: sign-extend */
+    uint8_t size;   /* loads, stores, AMO, extensions: bytes */
+    uint8_t reg;    /* GET, PUT: guest register number */
+    uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode */
+    uint16_t a, b, c;
+    uint16_t pc;    /* offset of the guest instruction in its page */
+    uint16_t insns; /* guest instructions retired before this one in the block */
+    uint16_t last;  /* the last operation that uses this value */
+    uint16_t uses;
+    int64_t imm;    /* CONST; displacement of memory operations; target of exits, page-relative */
+};
+
+/* One block under construction. */
+struct ir_block {
+    unsigned count;
+    unsigned insns;     /* guest instructions in it */
+    uint16_t start;     /* page offset of the first guest instruction */
+    uint64_t lines;     /* which 64-byte lines of the page its instructions lie in */
+    uint8_t context;    /* enum riscv_bank of loads and stores */
+    bool overflow;      /* an operation did not fit: drop the block, take fewer instructions */
+    bool uses_fp;
+    bool counting;      /* instructions are counted in hart->instret */
+    struct ir_ins ins[IR_OPS_MAX];
+};
+
+/* Empties a block that starts at page offset `start`. */
+void ir_reset(struct ir_block *block, uint16_t start, uint8_t context);
+
+/* Appends an operation and returns its number (its value). */
+uint16_t ir_append(struct ir_block *block, struct ir_ins ins);
+
+/* Whether an operation makes a value (integer or floating point). */
+bool ir_makes_value(enum ir_op op);
+
+/* Whether the value it makes is floating point. */
+bool ir_is_float(enum ir_op op);
+
+/* Whether guest state must be exact when it runs. */
+bool ir_is_recovery(enum ir_op op);
+
+/* Removes what nobody uses and overwritten PUTs, then fills in `last` and `uses`. */
+void ir_optimise(struct ir_block *block);
+
+/* Appends a listing, one operation a line, to `text` (debugging, tests). */
+void ir_print(const struct ir_block *block, char *text, unsigned size);

@@ -1,0 +1,13 @@
+/* The translator as an engine: guest blocks become host code. */
+#pragma once
+
+#include "emu/cpu/hart.h"
+
+struct riscv_hart;
+
+/* For hart_init. The hart must be a struct riscv_hart. Attaching fails with a reason on processors
+ * that lack what the generated code uses. */
+extern const struct engine jit_engine;
+
+/* Describes the translator's work so far on `text` (monitor, `info jit`); any parked hart. */
+char *jit_describe(struct riscv_hart *hart);

@@ -1,0 +1,290 @@
+/* The engine's loop: find code, enter it, do what it came back for. */
+#include "emu/jit/jit.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "emu/jit/area.h"
+#include "emu/jit/cache.h"
+#include "emu/jit/step.h"
+#include "emu/riscv/bits.h"
+#include "emu/riscv/fpu.h"
+#include "emu/riscv/interp_one.h"
+#include "emu/riscv/mmu.h"
+#include "emu/riscv/trap.h"
+
+_Static_assert(sizeof(struct jit_area) <= RISCV_ENGINE_AREA, "the hart has no room for the area");
+_Static_assert(JUMP_CACHE_ENTRIES <= JIT_LOG_MAX, "every jump entry may be logged");
+
+static void jit_forget_jumps(struct jit_context *context)
+{
+    for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++) {
+        context->jump[i].pc = 1;
+    }
+    context->logged = 0;
+}
+
+static void jit_forget_context(struct jit_context *context)
+{
+    for (unsigned i = 0; i < context->logged; i++) {
+        context->jump[context->log[i]].pc = 1;
+    }
+    context->logged = 0;
+    for (unsigned i = 0; i < FETCH_CACHE_ENTRIES; i++) {
+        context->fetch[i].va = 1;
+    }
+}
+
+void jit_forget(struct riscv_hart *hart)
+{
+    for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
+        jit_forget_context(&jit_area(hart)->context[bank]);
+    }
+}
+
+/* Forgets one page of guest addresses in one context. */
+static void jit_forget_page(struct jit_context *context, uint64_t page)
+{
+    struct fetch_entry *fetch = &context->fetch[page / TLB_PAGE_SIZE % FETCH_CACHE_ENTRIES];
+    if (fetch->va == page) {
+        fetch->va = 1;
+    }
+    unsigned kept = 0;
+    for (unsigned i = 0; i < context->logged; i++) {
+        struct jump_entry *jump = &context->jump[context->log[i]];
+        if ((jump->pc & TLB_PAGE_MASK) == page) {
+            jump->pc = 1;
+        } else {
+            context->log[kept++] = context->log[i];
+        }
+    }
+    context->logged = kept;
+}
+
+static void jit_flush_translation(struct hart *hart, uint64_t address)
+{
+    struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
+    if (address == UINT64_MAX) {
+        jit_forget(h);
+        return;
+    }
+    for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
+        jit_forget_page(&jit_area(h)->context[bank], address & TLB_PAGE_MASK);
+    }
+}
+
+static void jit_fence_instructions(struct hart *hart)
+{
+    jit_forget((struct riscv_hart *)(void *)hart);
+}
+
+static void jit_init_constants(struct jit_constants *c)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        c->sign64[i] = UINT64_C(1) << 63;
+        c->abs64[i] = ~c->sign64[i];
+        c->sign32[i] = UINT64_C(1) << 31;
+        c->abs32[i] = ~c->sign32[i];
+        c->box[i] = UINT64_C(0xffffffff) << 32;
+        c->nan64[i] = FPU_CANONICAL_NAN64;
+        c->nan32[i] = c->box[i] | FPU_CANONICAL_NAN32;
+    }
+}
+
+static void jit_detach(struct hart *hart)
+{
+    struct jit_hart *own = hart->engine_state;
+    if (own != NULL) {
+        interp_one_free(own->interp);
+        if (own->jit != NULL) {
+            jit_part(own->jit, hart);
+        }
+        g_free(own);
+        hart->engine_state = NULL;
+    }
+}
+
+static bool jit_attach(struct hart *hart, GError **error)
+{
+    struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
+    struct jit_hart *own = g_new0(struct jit_hart, 1);
+    hart->engine_state = own;
+    own->interp = interp_one_new(error);
+    own->jit = own->interp == NULL ? NULL : jit_join(hart, h->config, error);
+    if (own->jit == NULL) {
+        jit_detach(hart);
+        return false;
+    }
+    struct jit_area *area = jit_area(h);
+    memset(area, 0, sizeof *area);
+    jit_init_constants(&area->constants);
+    for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
+        jit_forget_jumps(&area->context[bank]);
+        jit_forget_context(&area->context[bank]);
+    }
+    return true;
+}
+
+/* Loads and stores of a context other than the fetches' (MPRV) are left to the interpreter. */
+static bool jit_context_usable(const struct riscv_hart *h)
+{
+    return h->bank_data == h->bank_fetch ||
+           (h->bank_fetch == BANK_S && h->bank_data == BANK_S_SUM);
+}
+
+/* The number of the translated page that pc is in; JIT_NONE: step, or an exception is taken. */
+static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint64_t pc,
+                               bool *ret_trapped)
+{
+    struct jit_context *context = &jit_area(h)->context[h->bank_data];
+    uint64_t va = pc & TLB_PAGE_MASK;
+    struct fetch_entry *fetch = &context->fetch[va / TLB_PAGE_SIZE % FETCH_CACHE_ENTRIES];
+    if (fetch->va == va) {
+        return (uint32_t)fetch->id;
+    }
+    struct mmu_result result;
+    enum riscv_cause cause = CAUSE_FETCH_ACCESS;
+    if (!mmu_translate(h, pc, 2, MMU_FETCH, h->bank_fetch, &result, &cause) ||
+        result.host == NULL) {
+        riscv_raise(h, cause, pc);
+        *ret_trapped = true;
+        return JIT_NONE;
+    }
+    if (!result.cacheable) {
+        return JIT_NONE;
+    }
+    uint32_t page = jit_page_enter(own->jit, result.host);
+    if (page != JIT_NONE) {
+        *fetch = (struct fetch_entry){ va, page };
+    }
+    return page;
+}
+
+static void jit_remember_jump(struct riscv_hart *h, uint64_t pc, const uint8_t *code)
+{
+    struct jit_context *context = &jit_area(h)->context[h->bank_data];
+    unsigned index = (unsigned)(pc >> 1) % JUMP_CACHE_ENTRIES;
+    if (context->jump[index].pc == 1) {
+        context->log[context->logged++] = (uint16_t)index;
+    }
+    context->jump[index] = (struct jump_entry){ pc, code };
+}
+
+/* The block at h->pc, under the translator's lock; links the exit that led here. */
+static uint32_t jit_find_block(struct riscv_hart *h, struct jit_hart *own, bool *ret_trapped)
+{
+    uint32_t page = jit_enter_page(h, own, h->pc, ret_trapped);
+    if (page == JIT_NONE) {
+        return JIT_NONE;
+    }
+    uint8_t key = (uint8_t)(h->bank_data | (own->counting ? JIT_KEY_COUNTING : 0));
+    uint32_t block = jit_block_get(own->jit, page, (uint16_t)(h->pc % TLB_PAGE_SIZE), key);
+    if (block != JIT_NONE && own->exit != JIT_NONE) {
+        jit_link(own->jit, own->exit, block);
+    }
+    return block;
+}
+
+/* Code for h->pc, or NULL: step, unless *ret_trapped. */
+static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own, bool *ret_trapped)
+{
+    struct jit_context *context = &jit_area(h)->context[h->bank_data];
+    const struct jump_entry *jump = &context->jump[(h->pc >> 1) % JUMP_CACHE_ENTRIES];
+    if (jump->pc == h->pc && own->exit == JIT_NONE) {
+        return jump->code;
+    }
+    host_mutex_lock(&own->jit->lock);
+    uint32_t block = jit_find_block(h, own, ret_trapped);
+    const uint8_t *code = block == JIT_NONE ? NULL : own->jit->block[block].code;
+    bool full = block == JIT_NONE && !*ret_trapped;
+    own->jit->stats.lookups++;
+    host_mutex_unlock(&own->jit->lock);
+    own->exit = JIT_NONE;
+    if (code != NULL) {
+        jit_remember_jump(h, h->pc, code);
+    } else if (full) {
+        jit_make_room(own->jit, &h->hart);
+    }
+    return code;
+}
+
+/* A trap, or an instruction of the interpreter's, may have ended the reservation. */
+static void jit_check_reservation(struct riscv_hart *h)
+{
+    if (h->reserved_gpa != (uint64_t)JIT_RESERVED) {
+        jit_area(h)->reserved_host = 0;
+    }
+}
+
+/* One instruction without generated code. */
+static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
+{
+    own->steps++;
+    host_sync_flags(h);
+    uint8_t frm = h->frm;
+    if (!jit_step_system(h, own)) {
+        interp_one(h, own->interp);
+    }
+    if (h->frm != frm) {
+        host_fp_end(h);
+        host_fp_begin(h);
+    }
+    jit_check_reservation(h);
+}
+
+static void jit_run(struct hart *hart)
+{
+    struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
+    struct jit_hart *own = hart->engine_state;
+    struct jit_area *area = jit_area(h);
+    host_fp_begin(h);
+    while (!hart_requested(hart) && !hart->waiting) {
+        bool trapped = false;
+        const uint8_t *code =
+            jit_context_usable(h) ? jit_find_code(h, own, &trapped) : NULL;
+        if (code == NULL) {
+            if (!trapped) {
+                jit_interpret(h, own);
+            }
+            continue;
+        }
+        area->pc_page = h->pc & TLB_PAGE_MASK;
+        area->fp_usable = (h->mstatus & MSTATUS_FS) != 0 && h->frm <= FPU_RUP;
+        enum jit_reason reason = host_enter(h, code);
+        if (reason == JIT_LINK) {
+            own->exit = (uint32_t)area->link;
+        } else if (reason == JIT_STEP) {
+            jit_interpret(h, own);
+        } else if (reason == JIT_TRAP) {
+            jit_check_reservation(h);
+        }
+    }
+    own->exit = JIT_NONE;
+    host_fp_end(h);
+}
+
+const struct engine jit_engine = {
+    .name = "jit",
+    .attach = jit_attach,
+    .detach = jit_detach,
+    .run = jit_run,
+    .fence_instructions = jit_fence_instructions,
+    .flush_translation = jit_flush_translation,
+};
+
+char *jit_describe(struct riscv_hart *hart)
+{
+    const struct jit_hart *own = hart->hart.engine_state;
+    if (hart->hart.engine != &jit_engine || own == NULL) {
+        return g_strdup("no translator: instructions are interpreted\n");
+    }
+    const struct jit_statistics *s = &own->jit->stats;
+    return g_strdup_printf(
+        "blocks %" PRIu64 ", guest instructions %" PRIu64 ", host bytes %" PRIu64
+        " (%.1f an instruction)\nlinks %" PRIu64 ", look-ups %" PRIu64 ", segments emptied %" PRIu64
+        ", stale blocks %" PRIu64 "\nhart %u: single steps %" PRIu64 "\n",
+        s->blocks, s->instructions, s->code_bytes,
+        s->instructions == 0 ? 0.0 : (double)s->code_bytes / (double)s->instructions, s->links,
+        s->lookups, s->evictions, s->stale_blocks, hart->hart.index, own->steps);
+}

@@ -1,0 +1,58 @@
+/* Slow calls of generated code: see slow.h. */
+#include "emu/jit/slow.h"
+
+#include "emu/jit/area.h"
+#include "emu/riscv/mem.h"
+#include "emu/riscv/mmu.h"
+#include "emu/riscv/trap.h"
+
+/* Brings pc to the instruction that asks. */
+static void slow_sync(struct riscv_hart *hart, uint32_t info)
+{
+    hart->pc = jit_area(hart)->pc_page + (info & 0xfff);
+}
+
+static unsigned slow_size(uint32_t info)
+{
+    return info >> 12 & 15;
+}
+
+/* An exception was taken: the instructions before it in the block have retired. */
+static bool slow_trapped(struct riscv_hart *hart, uint32_t info)
+{
+    hart->instret += info >> 16 & 0xff;
+    return false;
+}
+
+bool slow_load(struct riscv_hart *hart, uint64_t address, uint32_t info)
+{
+    slow_sync(hart, info);
+    return riscv_load_slow(hart, address, slow_size(info), &jit_area(hart)->result) ||
+           slow_trapped(hart, info);
+}
+
+bool slow_store(struct riscv_hart *hart, uint64_t address, uint32_t info)
+{
+    slow_sync(hart, info);
+    return riscv_store_slow(hart, address, slow_size(info), jit_area(hart)->argument[0]) ||
+           slow_trapped(hart, info);
+}
+
+bool slow_fill(struct riscv_hart *hart, uint64_t address, uint32_t info)
+{
+    struct jit_area *area = jit_area(hart);
+    bool write = info >> 24 == TLB_WRITE;
+    slow_sync(hart, info);
+    area->argument[1] = address;
+    area->result = 0;
+    if ((address & (slow_size(info) - 1)) != 0) {
+        return true; /* the interpreter raises what it must */
+    }
+    gpa_t gpa;
+    if (riscv_amo_address(hart, address, slow_size(info), &gpa, write) == NULL) {
+        return slow_trapped(hart, info);
+    }
+    area->result = tlb_probe(&hart->bank[hart->bank_data], write ? TLB_WRITE : TLB_READ, address,
+                             slow_size(info)) != NULL;
+    return true;
+}

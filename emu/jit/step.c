@@ -1,0 +1,115 @@
+/* System instructions, straight from their words: they are frequent enough in kernels. */
+#include "emu/jit/step.h"
+
+#include "emu/jit/area.h"
+#include "emu/jit/cache.h"
+#include "emu/mem/access.h"
+#include "emu/riscv/bits.h"
+#include "emu/riscv/csr.h"
+#include "emu/riscv/decode.h"
+#include "emu/riscv/mmu.h"
+#include "emu/riscv/trap.h"
+
+/* The instruction at pc, if its page is one that was entered and it does not leave it. */
+static bool step_fetch(struct riscv_hart *h, const struct jit_hart *own, uint32_t *ret_word)
+{
+    uint64_t va = h->pc & TLB_PAGE_MASK;
+    const struct fetch_entry *fetch =
+        &jit_area(h)->context[h->bank_data].fetch[va / TLB_PAGE_SIZE % FETCH_CACHE_ENTRIES];
+    uint64_t offset = h->pc % TLB_PAGE_SIZE;
+    if (fetch->va != va || offset > TLB_PAGE_SIZE - 4) {
+        return false;
+    }
+    *ret_word = (uint32_t)host_load(own->jit->page[fetch->id].host + offset, 4);
+    return true;
+}
+
+/* CSRs whose value depends on how many instructions were run. */
+static bool step_counts(unsigned csr)
+{
+    return csr == 0xc00 || csr == 0xc02 || csr == 0xb00 || csr == 0xb02;
+}
+
+static void step_csr(struct riscv_hart *h, struct jit_hart *own, const struct isa_insn *insn,
+                     enum csr_op op, uint64_t operand, uint32_t word)
+{
+    uint64_t old;
+    if (step_counts((unsigned)insn->imm)) {
+        own->counting = true;
+        jit_forget(h);
+    }
+    if (op != CSR_WRITE && insn->rs1 == 0) {
+        op = CSR_READ;
+    }
+    if (!riscv_csr(h, (unsigned)insn->imm, op, operand, &old)) {
+        riscv_raise(h, CAUSE_ILLEGAL, word);
+        return;
+    }
+    if (insn->rd != 0) {
+        h->x[insn->rd] = old;
+    }
+    h->pc += insn->length;
+    h->instret++;
+}
+
+static void step_return(struct riscv_hart *h, bool (*fn)(struct riscv_hart *), uint32_t word)
+{
+    if (fn(h)) {
+        h->instret++;
+    } else {
+        riscv_raise(h, CAUSE_ILLEGAL, word);
+    }
+}
+
+static void step_fence_vma(struct riscv_hart *h, const struct isa_insn *insn, uint32_t word)
+{
+    if (h->priv == PRIV_U || (h->priv == PRIV_S && (h->mstatus & MSTATUS_TVM) != 0)) {
+        riscv_raise(h, CAUSE_ILLEGAL, word);
+        return;
+    }
+    h->pc += insn->length;
+    h->instret++;
+    mmu_flush(h, insn->rs1 == 0 ? UINT64_MAX : h->x[insn->rs1],
+              insn->rs2 == 0 ? UINT64_MAX : h->x[insn->rs2]);
+}
+
+static void step_wfi(struct riscv_hart *h, const struct isa_insn *insn, uint32_t word)
+{
+    if (!riscv_wfi_allowed(h)) {
+        riscv_raise(h, CAUSE_ILLEGAL, word);
+        return;
+    }
+    h->pc += insn->length;
+    h->instret++;
+    h->hart.waiting = true;
+}
+
+bool jit_step_system(struct riscv_hart *h, struct jit_hart *own)
+{
+    uint32_t word;
+    struct isa_insn insn;
+    if (!step_fetch(h, own, &word) || isa_length((uint16_t)word) == 2 ||
+        !isa_decode(word, &insn)) {
+        return false;
+    }
+    switch (insn.uop) {
+    case UOP_csr_write: step_csr(h, own, &insn, CSR_WRITE, h->x[insn.rs1], word); return true;
+    case UOP_csr_set: step_csr(h, own, &insn, CSR_SET, h->x[insn.rs1], word); return true;
+    case UOP_csr_clear: step_csr(h, own, &insn, CSR_CLEAR, h->x[insn.rs1], word); return true;
+    case UOP_csri_write: step_csr(h, own, &insn, CSR_WRITE, insn.rs1, word); return true;
+    case UOP_csri_set: step_csr(h, own, &insn, CSR_SET, insn.rs1, word); return true;
+    case UOP_csri_clear: step_csr(h, own, &insn, CSR_CLEAR, insn.rs1, word); return true;
+    case UOP_trap_ecall: riscv_ecall(h); return true;
+    case UOP_sys_mret: step_return(h, riscv_mret, word); return true;
+    case UOP_sys_sret: step_return(h, riscv_sret, word); return true;
+    case UOP_sys_sfence:
+    case UOP_sys_sinval: step_fence_vma(h, &insn, word); return true;
+    case UOP_sys_wfi: step_wfi(h, &insn, word); return true;
+    case UOP_fence_code:
+        h->pc += insn.length;
+        h->instret++;
+        h->hart.engine->fence_instructions(&h->hart);
+        return true;
+    default: return false;
+    }
+}

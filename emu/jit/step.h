@@ -1,0 +1,23 @@
+/* Instructions that the translator runs itself, one at a time: the system's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "emu/riscv/hart.h"
+
+struct interp;
+struct jit;
+
+/* What the translator keeps for a hart besides the area. */
+struct jit_hart {
+    struct jit *jit;
+    struct interp *interp; /* runs what is not translated */
+    uint32_t exit;         /* exit that led to the present pc and may be linked; or JIT_NONE */
+    bool counting;         /* the guest has looked at instret: count from now on */
+    uint64_t steps;
+};
+
+/* Runs the instruction at h->pc if it is a CSR access, an environment call, a return from a trap,
+ * a fence or WFI; false if it is another one. */
+bool jit_step_system(struct riscv_hart *h, struct jit_hart *own);

@@ -1,0 +1,16 @@
+/* The interpreter one instruction at a time, for engines that leave some to it. Hart's thread. */
+#pragma once
+
+#include <glib.h>
+
+struct interp;
+struct riscv_hart;
+
+/* What running single instructions needs; NULL and `error` when there is no memory. */
+struct interp *interp_one_new(GError **error);
+
+/* Frees it; accepts NULL. */
+void interp_one_free(struct interp *in);
+
+/* Runs the instruction at h->pc, or takes the exception that fetching it takes. */
+void interp_one(struct riscv_hart *h, struct interp *in);
