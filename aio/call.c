@@ -33,6 +33,8 @@ static void call_account(struct aio_context *ctx, enum aio_event event, const ch
         atomic_store_explicit(&ctx->stats.longest_name, name, memory_order_relaxed);
     }
     if (taken_ns > AIO_SLOW_NS) {
+        atomic_store_explicit(&ctx->stats.slow_ns, taken_ns, memory_order_relaxed);
+        atomic_store_explicit(&ctx->stats.slow_name, name, memory_order_relaxed);
         aio_count(&ctx->stats.slow);
     }
 }

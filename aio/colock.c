@@ -371,7 +371,7 @@ int64_t thread_pool_submit_co(struct thread_pool *pool, thread_pool_fn *fn, void
     struct co_call call = { .job.co = coroutine_self(), .fn = fn, .opaque = opaque };
 
     assert(call.job.co);
-    thread_pool_submit(pool, call_run, job_done, &call);
+    thread_pool_submit_at(pool, call_run, job_done, &call, "job", coroutine_name(call.job.co));
     coroutine_yield();
     return call.job.result;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "aio/loop.h"
+#include "aio/registry.h"
+#include "aio/request.h"
 
 /* A number that no other live thread has; cheaper than host_thread_id. */
 static uintptr_t thread_mark(void)
@@ -73,6 +75,8 @@ struct aio_context *aio_context_new_with(const char *name, const struct aio_wait
     ctx->co_bh = aio_bh_new(ctx, "co-schedule", aio_co_run_scheduled, ctx);
     ctx->trace = g_new0(struct aio_trace, 1);
     ctx->polling.dead = g_ptr_array_new_with_free_func(g_free);
+    host_mutex_init(&ctx->inspect_lock);
+    registry_add(ctx);
     return ctx;
 }
 
@@ -113,10 +117,16 @@ void aio_context_unref(struct aio_context *ctx)
         current = NULL;
     }
     assert(!atomic_load(&ctx->co_scheduled) && "a coroutine is scheduled here");
+    registry_remove(ctx);
     aio_bh_delete(ctx->co_bh);
     left = aio_bh_finish(ctx);
     left += aio_timers_finish(ctx);
     left += aio_handlers_finish(ctx);
+    for (struct aio_request *request = ctx->requests; request; request = request->next, left++) {
+        fprintf(stderr, "aio: %s: request '%s' (%s) is still in flight\n", ctx->name, request->kind,
+                request->site);
+    }
+    host_mutex_finish(&ctx->inspect_lock);
     if (left > 0) {
         fprintf(stderr, "aio: %s: %u objects left behind\n", ctx->name, left);
         abort();

@@ -56,8 +56,12 @@ void aio_notify(struct aio_context *ctx);
 /* Polls while `waiting` says so; `what` names the predicate in reports. The only way to wait
  * synchronously; whoever makes the predicate false on another thread calls aio_notify. Home
  * thread. */
-void aio_wait_while(struct aio_context *ctx, aio_predicate_fn *waiting, void *opaque,
-                    const char *what);
+#define aio_wait_while(ctx, waiting, opaque, what)                                                 \
+    aio_wait_while_at(ctx, waiting, opaque, what, __FILE__ ":" G_STRINGIFY(__LINE__))
+
+/* The same for a place of the caller's choice; both strings outlive the call. */
+void aio_wait_while_at(struct aio_context *ctx, aio_predicate_fn *waiting, void *opaque,
+                       const char *what, const char *site);
 
 /* Makes a bottom half; `name` must outlive it. */
 struct aio_bh *aio_bh_new(struct aio_context *ctx, const char *name, aio_bh_fn *fn, void *opaque);

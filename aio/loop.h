@@ -130,12 +130,32 @@ struct aio_stats {
     _Atomic uint64_t slow;   /* callbacks that held the loop longer than AIO_SLOW_NS */
     _Atomic int64_t longest_ns;
     _Atomic(const char *) longest_name;
+    _Atomic int64_t slow_ns; /* the last slow one */
+    _Atomic(const char *) slow_name;
     _Atomic uint64_t passes;
     _Atomic uint64_t nested;
     _Atomic uint64_t waits;
     _Atomic uint64_t early_wakeups;    /* the host's wait ended before its time for no reason */
     _Atomic uint64_t spurious_wakeups; /* woken, and nobody had notified */
     _Atomic uint64_t wakes;            /* the waiter's wake was called */
+};
+
+/* One aio_wait_while under way. */
+struct aio_waiting {
+    const char *what;
+    const char *site;
+    const char *inside_of; /* the callback that waits; NULL outside of any */
+    int64_t began_ns;
+    bool reported; /* the watchdog has named it */
+    struct aio_waiting *outer;
+};
+
+/* What the watchdog saw at its last look. */
+struct aio_seen {
+    uint64_t passes, callbacks, waits, slow;
+    int64_t slow_since_ns, idle_since_ns;
+    const struct aio_waiting *waiting;
+    bool sleeps_notified;
 };
 
 struct aio_context {
@@ -192,6 +212,13 @@ struct aio_context {
     struct aio_running running;
     struct aio_stats stats;
     struct aio_trace *trace;
+
+    struct host_mutex inspect_lock; /* guards what follows; never held over a callback */
+    struct aio_request *requests;
+    struct aio_waiting *waitings; /* innermost first */
+
+    struct aio_context *registry_next;
+    struct aio_seen seen; /* the watchdog's */
 };
 
 /* A callback that runs longer holds everybody else up; it is counted and reported. */

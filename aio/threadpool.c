@@ -8,10 +8,15 @@
 
 #include <assert.h>
 
+#include "aio/request.h"
 #include "platform/thread.h"
 
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_FINISHED };
+
 struct pool_job {
+    struct aio_request request;
     struct pool_job *next;
+    enum job_state state;
     thread_pool_fn *fn;
     thread_pool_done_fn *done;
     void *opaque;
@@ -55,6 +60,20 @@ static void list_push(struct job_list *list, struct pool_job *job)
     list->count++;
 }
 
+static void list_remove(struct job_list *list, struct pool_job *job)
+{
+    struct pool_job **link = &list->first;
+
+    while (*link != job) {
+        link = &(*link)->next;
+    }
+    *link = job->next;
+    if (!job->next) {
+        list->last = link;
+    }
+    list->count--;
+}
+
 static struct pool_job *list_pop(struct job_list *list)
 {
     struct pool_job *job = list->first;
@@ -82,6 +101,16 @@ static struct pool_job *worker_next(struct thread_pool *pool)
     return job;
 }
 
+/* Hands a job with its result to the home thread; lock held. */
+static void job_finish(struct thread_pool *pool, struct pool_job *job, int64_t result)
+{
+    job->state = JOB_FINISHED;
+    job->result = result;
+    list_push(&pool->finished, job);
+    aio_bh_schedule(pool->bh);
+    aio_request_waits_on(&job->request, AIO_ON_BH, pool->bh);
+}
+
 static void worker_run(void *opaque)
 {
     struct thread_pool *pool = opaque;
@@ -89,11 +118,14 @@ static void worker_run(void *opaque)
 
     host_mutex_lock(&pool->lock);
     while ((job = worker_next(pool))) {
+        int64_t result;
+
+        job->state = JOB_RUNNING;
         host_mutex_unlock(&pool->lock);
-        job->result = job->fn(job->opaque);
+        aio_request_waits_on(&job->request, AIO_ON_WORKER, "running");
+        result = job->fn(job->opaque);
         host_mutex_lock(&pool->lock);
-        list_push(&pool->finished, job);
-        aio_bh_schedule(pool->bh);
+        job_finish(pool, job, result);
     }
     host_mutex_unlock(&pool->lock);
 }
@@ -125,6 +157,7 @@ static void pool_complete(void *opaque)
             return;
         }
         pool->pending--;
+        aio_request_end(&job->request);
         job->done(job->opaque, job->result);
         g_free(job);
     }
@@ -182,8 +215,9 @@ void thread_pool_free(struct thread_pool *pool)
     g_free(pool);
 }
 
-void thread_pool_submit(struct thread_pool *pool, thread_pool_fn *fn, thread_pool_done_fn *done,
-                        void *opaque)
+struct pool_job *thread_pool_submit_at(struct thread_pool *pool, thread_pool_fn *fn,
+                                       thread_pool_done_fn *done, void *opaque, const char *name,
+                                       const char *site)
 {
     struct pool_job *job = g_new0(struct pool_job, 1);
 
@@ -191,6 +225,8 @@ void thread_pool_submit(struct thread_pool *pool, thread_pool_fn *fn, thread_poo
     job->done = done;
     job->opaque = opaque;
     pool->pending++;
+    aio_request_begin_at(&job->request, pool->ctx, name, site);
+    aio_request_waits_on(&job->request, AIO_ON_WORKER, "queued");
     host_mutex_lock(&pool->lock);
     list_push(&pool->queued, job);
     if (pool->queued.count > pool->idle && pool->thread_count < pool->threads_max) {
@@ -198,6 +234,21 @@ void thread_pool_submit(struct thread_pool *pool, thread_pool_fn *fn, thread_poo
     }
     host_cond_signal(&pool->work);
     host_mutex_unlock(&pool->lock);
+    return job;
+}
+
+bool thread_pool_cancel(struct thread_pool *pool, struct pool_job *job)
+{
+    bool queued;
+
+    host_mutex_lock(&pool->lock);
+    queued = job->state == JOB_QUEUED;
+    if (queued) {
+        list_remove(&pool->queued, job);
+        job_finish(pool, job, THREAD_POOL_CANCELLED);
+    }
+    host_mutex_unlock(&pool->lock);
+    return queued;
 }
 
 unsigned thread_pool_pending(const struct thread_pool *pool)
