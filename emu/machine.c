@@ -311,6 +311,7 @@ static bool machine_add_harts(struct machine *machine, const struct machine_conf
                               GError **error)
 {
     machine->hart_config.mtime_delta = clint_mtime_delta(machine->device[VIRT_CLINT]);
+    machine->hart_config.mtime_delta = clint_mtime_delta(machine->device[VIRT_CLINT]);
     for (unsigned i = 0; i < config->harts; i++) {
         if (!machine_add_hart(machine, config, i, error)) {
             return false;

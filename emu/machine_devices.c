@@ -276,8 +276,17 @@ static void hart_line(void *opaque, unsigned irq, bool level)
     riscv_hart_set_irq(opaque, (enum riscv_irq)irq, level);
 }
 
+static void machine_time_set(void *opaque)
+{
+    struct machine *machine = opaque;
+    for (unsigned i = 0; i < machine->hart_count; i++) {
+        riscv_time_changed(machine->hart[i]);
+    }
+}
+
 void machine_connect_harts(struct machine *machine)
 {
+    clint_on_time_set(machine->device[VIRT_CLINT], machine_time_set, machine);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         struct irq_line line[] = {
             { hart_line, machine->hart[i], IRQ_MSIP },

@@ -22,6 +22,8 @@ struct clint {
     struct device dev;
     uint64_t timebase_hz; /* wiring, not state */
     struct clint_hart hart[CLINT_HARTS_MAX];
+    void (*time_set)(void *opaque); /* wiring */
+    void *time_set_opaque;
     _Atomic uint64_t mtime_delta; /* mtime minus what the virtual clock alone gives */
     uint64_t mtimecmp[CLINT_HARTS_MAX];
     uint32_t msip[CLINT_HARTS_MAX];
@@ -113,6 +115,9 @@ static void clint_write_mtime(struct clint *clint, uint32_t offset, unsigned siz
     atomic_fetch_add_explicit(&clint->mtime_delta, part_put(now, offset, size, value) - now,
                               memory_order_relaxed);
     clint_sync(&clint->dev);
+    if (clint->time_set != NULL) {
+        clint->time_set(clint->time_set_opaque);
+    }
 }
 
 static void clint_write(struct device *dev, uint32_t offset, unsigned size, uint64_t value)
@@ -154,6 +159,13 @@ void clint_set_timebase(struct device *clint, uint64_t timebase_hz)
 const _Atomic uint64_t *clint_mtime_delta(struct device *clint)
 {
     return &((struct clint *)clint)->mtime_delta;
+}
+
+void clint_on_time_set(struct device *clint, void (*fn)(void *opaque), void *opaque)
+{
+    struct clint *self = (struct clint *)clint;
+    self->time_set = fn;
+    self->time_set_opaque = opaque;
 }
 
 static bool clint_init(struct device *dev, GError **error)

@@ -66,6 +66,9 @@ void clint_set_timebase(struct device *clint, uint64_t timebase_hz);
 /* What a guest added to mtime by writing it, in ticks; lives as long as the CLINT. Any thread. */
 const _Atomic uint64_t *clint_mtime_delta(struct device *clint);
 
+/* Calls `fn` after every write to mtime, with the machine lock held. Before the machine runs. */
+void clint_on_time_set(struct device *clint, void (*fn)(void *opaque), void *opaque);
+
 /* Wires context `context` (2 * hart: M external, 2 * hart + 1: S external). Before it runs. */
 void plic_connect(struct device *plic, unsigned context, struct irq_line line);
 

@@ -32,11 +32,14 @@ uint64_t riscv_time(const struct riscv_config *config)
     return ticks + config_mtime_delta(config);
 }
 
-/* When the clock will show that time, in ns; INT64_MAX if that is beyond what it can show. */
+/* When the clock will show that time, in ns; INT64_MAX if that is beyond what it can show. The
+ * delta wraps: what counts is how far the time is ahead. */
 static int64_t stimer_deadline_ns(const struct riscv_config *config, uint64_t time)
 {
-    uint64_t ticks = time - config_mtime_delta(config);
-    unsigned __int128 ns = ((unsigned __int128)ticks * NS_PER_SECOND + config->timebase_hz - 1) /
+    uint64_t now = riscv_time(config);
+    unsigned __int128 ticks = now - config_mtime_delta(config);
+    ticks += time > now ? time - now : 0;
+    unsigned __int128 ns = (ticks * NS_PER_SECOND + config->timebase_hz - 1) /
                            config->timebase_hz;
     return ns < INT64_MAX ? (int64_t)ns : INT64_MAX;
 }
@@ -94,6 +97,12 @@ void riscv_poll_stimer(struct riscv_hart *hart)
         atomic_store(&hart->stimer_due, false);
         stimer_update(hart);
     }
+}
+
+void riscv_time_changed(struct riscv_hart *hart)
+{
+    atomic_store(&hart->stimer_due, true);
+    hart_kick(&hart->hart, HART_REQUEST_IRQ);
 }
 
 void riscv_hart_set_irq(struct riscv_hart *hart, enum riscv_irq irq, bool level)

@@ -136,6 +136,9 @@ void riscv_set_stimecmp(struct riscv_hart *hart, uint64_t time);
 /* Brings mip.STIP up to date if the timer has fired. Hart's thread. */
 void riscv_poll_stimer(struct riscv_hart *hart);
 
+/* Somebody has written mtime: the hart compares it with stimecmp again. Any thread. */
+void riscv_time_changed(struct riscv_hart *hart);
+
 /* The value of the time CSR now. Any thread. */
 uint64_t riscv_time(const struct riscv_config *config);
 

@@ -53,8 +53,15 @@ static void test_timer(void)
     g_assert_true(mtip[0].level && mtip[0].rises == 1);
 }
 
+static void count(void *opaque)
+{
+    ++*(unsigned *)opaque;
+}
+
 static void test_set_time(void)
 {
+    unsigned calls = 0;
+    clint_on_time_set(clint, count, &calls);
     world_put(clint, MTIMECMP, 8, 1ull << 40);
     g_assert_false(mtip[0].level);
     world_put(clint, MTIME + 4, 4, 1 << 8); /* the high half: 2^40 and a little */
@@ -62,6 +69,7 @@ static void test_set_time(void)
     g_assert_cmpuint(world_get(clint, MTIME, 4), ==, 20);
     g_assert_cmpuint(*clint_mtime_delta(clint), ==, 1ull << 40);
     world_put(clint, MTIME, 8, 5);
+    g_assert_cmpuint(calls, ==, 2);
     g_assert_false(mtip[0].level);
     world_put(clint, MTIMECMP, 8, 7);
     advance(199);
@@ -71,6 +79,7 @@ static void test_set_time(void)
     world_put(clint, MTIMECMP, 8, UINT64_MAX - 1); /* never, and no overflow on the way */
     advance(INT64_MAX / 2);
     g_assert_false(mtip[0].level);
+    clint_on_time_set(clint, NULL, NULL);
 }
 
 static void test_reset(void)
