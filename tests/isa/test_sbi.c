@@ -84,6 +84,19 @@ static void bench_init(void)
     }
 }
 
+/* What a machine does for a reset. */
+static void machine_reset_harts(void)
+{
+    for (unsigned i = 1; i < HARTS; i++) {
+        hart_pause(&bench.hart[i]->hart);
+        hart_wait_parked(&bench.hart[i]->hart);
+    }
+    sbi_reset(bench.sbi, 0);
+    for (unsigned i = 1; i < HARTS; i++) {
+        hart_resume(&bench.hart[i]->hart);
+    }
+}
+
 static void bench_finish(void)
 {
     for (unsigned i = 1; i < HARTS; i++) {
@@ -210,7 +223,7 @@ static void test_hart_stop(void)
     g_assert_cmpint(call(HSM, 2, 0, 0, 0, &state), ==, SUCCESS);
     g_assert_cmpuint(state, ==, 1);
     start(2, CODE, 0);
-    sbi_reset(bench.sbi, 0); /* a machine reset brings the first state back */
+    machine_reset_harts(); /* brings the first state back */
     g_assert_false(atomic_load(&bench.hart[0]->hart.halted));
     g_assert_cmpint(call(HSM, 2, 2, 0, 0, &state), ==, SUCCESS);
     g_assert_cmpuint(state, ==, 1);
@@ -437,14 +450,7 @@ static void test_random(void)
         hart->hart.waiting = false;
         g_byte_array_set_size(bench.output, 0);
         if (atomic_load(&hart->hart.halted)) {
-            for (unsigned j = 1; j < HARTS; j++) {
-                hart_pause(&bench.hart[j]->hart);
-                hart_wait_parked(&bench.hart[j]->hart);
-            }
-            sbi_reset(bench.sbi, 0);
-            for (unsigned j = 1; j < HARTS; j++) {
-                hart_resume(&bench.hart[j]->hart);
-            }
+            machine_reset_harts();
         }
     }
 }
