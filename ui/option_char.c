@@ -91,8 +91,11 @@ static bool chardev_check(const char *option, enum plan_chardev_kind kind,
         if (keys->wait && !keys->server) {
             return usage_error(error, "%s: wait=on is for server=on", option);
         }
-        if (keys->path ? keys->port != 0 : !keys->server && keys->port == 0) {
-            return usage_error(error, "%s: say either path=FILE or host=NAME,port=NUMBER", option);
+        if (keys->path && (keys->host || keys->port)) {
+            return usage_error(error, "%s: a socket has either a path or a host and port", option);
+        }
+        if (!keys->path && !keys->server && keys->port == 0) {
+            return usage_error(error, "%s: say path=FILE, or host=NAME,port=NUMBER", option);
         }
         return true;
     }

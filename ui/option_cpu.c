@@ -101,7 +101,7 @@ static bool extension_set(struct plan *plan, const char *name, const char *value
         return false;
     }
     if (found->state == ALWAYS && !on) {
-        return usage_error(error, "-cpu: '%s' cannot be turned off: leave %s=%s away", name, name,
+        return usage_error(error, "-cpu: '%s' cannot be turned off: leave %s=%s out", name, name,
                            value);
     }
     if (found->state == NEVER && on) {

@@ -240,7 +240,7 @@ static bool object_take(struct plan *plan, const struct object_keys *keys, GErro
     }
     if (keys->filename && !g_strv_contains(files, keys->filename)) {
         return usage_error(error,
-                           "-object %s: filename=%s is not supported: leave it away for the "
+                           "-object %s: filename=%s is not supported: leave it out for the "
                            "host's generator",
                            keys->type, keys->filename);
     }

@@ -202,6 +202,26 @@ static void sequence_feed(struct line *line, uint8_t byte, GString *show)
     line->sequence_size = 0;
 }
 
+/* A character goes into the line when all of it is there; what is no UTF-8 is left out. */
+static void character_feed(struct line *line, uint8_t byte, GString *show)
+{
+    static const uint8_t first_of_2 = 0xc0, first_of_3 = 0xe0, first_of_4 = 0xf0;
+    if (!is_tail((char)byte)) {
+        line->partial_size = 0;
+    }
+    line->partial[line->partial_size++] = (char)byte;
+    line->partial[line->partial_size] = '\0';
+    uint8_t first = (uint8_t)line->partial[0];
+    size_t wanted = first >= first_of_4 ? 4 : first >= first_of_3 ? 3 : first >= first_of_2 ? 2 : 1;
+    if (line->partial_size < wanted) {
+        return;
+    }
+    line->partial_size = 0;
+    if (g_utf8_validate(line->partial, -1, NULL)) {
+        line_insert(line, line->partial, show);
+    }
+}
+
 enum line_result line_feed(struct line *line, uint8_t byte, GString *show)
 {
     if (line->sequence_size > 0) {
@@ -223,8 +243,7 @@ enum line_result line_feed(struct line *line, uint8_t byte, GString *show)
     if (byte < 0x20 || byte == KEY_DELETE) {
         control_key(line, byte, show);
     } else {
-        const char letter[] = { (char)byte, '\0' };
-        line_insert(line, letter, show);
+        character_feed(line, byte, show);
     }
     return LINE_MORE;
 }

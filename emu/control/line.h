@@ -22,7 +22,9 @@ struct line {
     GPtrArray *history; /* of strings, oldest first */
     guint shown;        /* which of the history is shown; its length: the line being written */
     char *draft;        /* the line being written while another is shown */
-    char sequence[8];   /* of an escape sequence, what has come so far */
+    char partial[5];    /* the bytes of a character that is not yet whole */
+    size_t partial_size;
+    char sequence[8]; /* of an escape sequence, what has come so far */
     size_t sequence_size;
 };
 

@@ -1,0 +1,344 @@
+#!/usr/bin/env python3
+"""The program as users start it: exit statuses, streams, monitor, traces, golden help texts.
+
+usage: program.py [--update] PROGRAM      --update rewrites tests/ui/golden
+"""
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+PROGRAM = os.path.abspath(sys.argv[-1])
+WRAPPER = os.environ.get("MESON_EXE_WRAPPER", "").split()
+WINDOWS = PROGRAM.endswith(".exe")
+LIMIT_S = 120
+QUIET = ["-M", "virt", "-display", "none", "-m", "16M", "-bios"]
+passed = 0
+
+
+def check(condition, what):
+    global passed
+    if not condition:
+        sys.exit(f"not ok: {what}")
+    passed += 1
+
+
+def start(*arguments, name=None, **keywords):
+    command = [*WRAPPER, PROGRAM, *map(str, arguments)]
+    if name:
+        keywords["executable"], command[0] = command[0], name
+    keywords.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
+
+
+def text_of(data):
+    return data.decode().replace("\r\n", "\n")
+
+
+def run(*arguments, typed=None, **keywords):
+    """Returns exit status, output and errors."""
+    if typed is not None:
+        keywords["stdin"] = subprocess.PIPE
+    child = start(*arguments, **keywords)
+    try:
+        out, errors = child.communicate(typed, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        sys.exit(f"not ok: {arguments} does not end: {child.communicate()}")
+    return child.returncode, text_of(out), text_of(errors)
+
+
+def words(*numbers):
+    return struct.pack(f"<{len(numbers)}I", *numbers)
+
+
+def exit_program(status, text=""):
+    """Firmware that prints a text on the serial port and ends the machine with a status."""
+    code = words(0x100002b7)  # lui t0, 0x10000: the UART
+    for byte in text.encode():
+        code += words(0x00000313 | byte << 20, 0x00628023)  # li t1, byte; sb t1, (t0)
+    value = 0x5555 if status == 0 else 0x3333 | status << 16
+    high, low = value >> 12, value & 0xfff
+    # lui t0, 0x100: the finisher; li t1, value; sw t1, (t0); j .
+    return code + words(0x001002b7, 0x337 | high << 12, 0x30313 | low << 20, 0x0062a023, 0x6f)
+
+
+LOOP = words(0x10500073, 0xffdff06f)  # wfi; j .-4
+
+
+@contextlib.contextmanager
+def folder():
+    with tempfile.TemporaryDirectory(prefix="tinamou-") as name:
+        path = pathlib.Path(name)
+        (path / "zero").write_bytes(exit_program(0, "hello\n"))
+        (path / "seven").write_bytes(exit_program(7))
+        (path / "loop").write_bytes(LOOP)
+        yield path
+
+
+def test_exit_status():
+    with folder() as files:
+        status, out, errors = run(*QUIET, files / "zero", "-serial", "stdio")
+        check((status, out, errors) == (0, "hello\n", ""), f"poweroff: {status} {out!r} {errors!r}")
+        status, out, errors = run(*QUIET, files / "seven", "-serial", "none")
+        check((status, out, errors) == (7, "", ""), f"status 7: {status} {out!r} {errors!r}")
+
+
+def test_golden():
+    """Help texts, word for word; scripts parse some of them."""
+    cases = {"help": ["--help"], "help-options": ["-help"], "machine": ["-M", "help"],
+             "cpu": ["-cpu", "help"], "device": ["-device", "help"],
+             "device-blk": ["-device", "virtio-blk-device,help"], "netdev": ["-netdev", "help"],
+             "accel": ["-M", "none", "-accel", "help"], "chardev": ["-chardev", "help"]}
+    for name, arguments in cases.items():
+        status, out, errors = run(*arguments)
+        check((status, errors) == (0, ""), f"{arguments}: {status} {errors}")
+        out = re.sub(r"tinamou \d+\.\d+\.\d+", "tinamou VERSION", out)
+        golden = GOLDEN / f"{name}.txt"
+        if "--update" in sys.argv:
+            golden.write_text(out)
+        check(golden.read_text() == out, f"{arguments} differs from {golden}:\n{out}")
+
+
+def test_version():
+    status, out, _ = run("--version")
+    check(status == 0 and re.fullmatch(r"tinamou \d+\.\d+\.\d+\n", out), f"--version: {out!r}")
+    status, out, _ = run("-version")
+    check(re.match(r"QEMU emulator version \d+\.\d+\.\d+ \(tinamou ", out), f"-version: {out!r}")
+    if not WINDOWS:
+        status, out, _ = run("--version", name="/usr/bin/qemu-system-riscv64")
+        check(out.startswith("QEMU emulator version"), f"by the other name: {out!r}")
+
+
+def test_verbs():
+    status, out, errors = run("doctor")
+    check(status == 0 and "ok  firmware" in out and not errors, f"doctor: {status} {out} {errors}")
+    status, out, errors = run("docter")
+    check(status == 1 and "did you mean 'doctor'" in errors and not out, f"docter: {errors}")
+    status, _, errors = run("run")
+    check(status == 1 and "which file" in errors, f"run: {errors}")
+    with folder() as files:
+        status, _, errors = run("run", files / "missing")
+        check(status == 1 and "missing" in errors, f"run missing: {errors}")
+        (files / "disk.qcow2").write_bytes(b"QFI\xfb" + bytes(508))
+        status, _, errors = run("run", files / "disk.qcow2")
+        check(status == 1 and "qemu-img convert" in errors, f"run qcow2: {errors}")
+        (files / "bare.elf").write_bytes(elf(exit_program(5, "elf\n")))
+        status, out, errors = run("run", files / "bare.elf", "-serial", "stdio", "-m", "16M")
+        check((status, out) == (5, "elf\n"), f"run ELF: {status} {out!r} {errors!r}")
+
+
+def elf(code, base=0x80000000):
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 243, 1, base, 64, 0, 0, 64, 56,
+                         1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0x1000, base, base, len(code), len(code), 0x1000)
+    return (header + segment).ljust(0x1000, b"\0") + code
+
+
+MONITOR = ["-serial", "none", "-monitor", "stdio", "-smp", "2"]
+
+
+def ask(files, *commands, options=(), firmware="loop"):
+    """What the monitor prints for commands, escape sequences taken out."""
+    typed = "".join(command + "\n" for command in (*commands, "quit")).encode()
+    status, out, errors = run(*QUIET, files / firmware, *MONITOR, *options, typed=typed)
+    check((status, errors) == (0, ""), f"monitor: {status} {errors!r} {out!r}")
+    return re.sub(r"\x1b\[[0-9]*[A-Z]", "", out).replace("\r", "")
+
+
+def test_monitor():
+    with folder() as files:
+        out = ask(files, "info status", "stop", "info status", "cont", "info name",
+                  options=["-name", "bird"])
+        check(re.search(r"monitor - type 'help'.*running\n.*paused\n.*bird\n", out, re.S), out)
+        out = ask(files, "info status", "info registers 1", "x/2i 0x80000000", options=["-S"])
+        check("VM status: paused" in out, out)
+        check(re.search(r"CPU#1\n pc       0000000000001000\n", out), out)
+        check(re.search(r"0x0000000080000000: +10500073 +wfi\n0x0000000080000004:", out), out)
+        out = ask(files, "xp/2xw 0x80000000", "xp/1xg 0x80000000", "xp/4xb 0x80000000",
+                  "x/2dh 0x80000000", "xp/1xw 0x10000000", "x/1xw $bogus", "x/1zw 0", "x/9999999x 0")
+        check("0000000080000000: 0x10500073 0xffdff06f" in out, out)
+        check("0000000080000000: 0xffdff06f10500073" in out, out)
+        check("0000000080000000: 0x73 0x00 0x50 0x10" in out, out)
+        check("115" in out and "0x0000000010000000: there is no memory" in out, out)
+        check("'$bogus' is neither" in out and "'/1zw' is no format" in out, out)
+        check("the count can be 1 to" in out, out)
+        out = ask(files, "info mtree", "info harts", "info version", "info nonsense", "nonsense",
+                  "help quit", "?", "info registers 9")
+        check("0000000080000000-0000000080ffffff ram" in out, out)
+        check("0000000010001000-0000000010001fff device   virtio0" in out, out)
+        check("CPU #1: pc=" in out and "engine interp" in out, out)
+        check("nothing to tell about 'nonsense'" in out and "unknown command: 'nonsense'" in out, out)
+        check("there is no hart '9': they are 0 to 1" in out, out)
+
+
+def test_monitor_backends():
+    port = free_port()
+    with folder() as files:
+        (files / "disk").write_bytes(bytes(1 << 20))
+        out = ask(files, "info block", "info network", "system_powerdown", options=[
+            "-drive", f"if=none,id=d,format=raw,readonly=on,file={files / 'disk'}",
+            "-device", "virtio-blk-device,drive=d,id=first",
+            "-nic", f"user,id=n,hostfwd=tcp:127.0.0.1:{port}-:22"])
+        check(re.search(r"d: .*disk \(raw, read-only\)\n    Attached to: first\n", out), out)
+        check(re.search(rf"n: type=user.*\n    hostfwd=tcp:127.0.0.1:{port}-:22\n", out), out)
+        check("52:54:00:12:34:56" in out and "no power button" in out, out)
+
+
+def test_reset():
+    """A reset runs the firmware again."""
+    with folder() as files:
+        (files / "say").write_bytes(exit_program(0, "once\n")[:-8] + LOOP)  # no store to the end
+        child = start(*QUIET, files / "say", "-serial", "mon:stdio", stdin=subprocess.PIPE)
+        for _ in range(2):
+            while not (line := child.stdout.readline()).rstrip().endswith(b"once"):
+                check(line, "the firmware speaks, and again after a reset")
+            child.stdin.write(b"\x01csystem_reset\n\x01c")
+            child.stdin.flush()
+        child.stdin.write(b"\x01x")
+        child.stdin.flush()
+        check(child.wait(LIMIT_S) == 0, "Ctrl-a x")
+        child.communicate()
+
+
+def test_traces():
+    """Nothing is created when something is wrong; what is created is what was asked for."""
+    with folder() as files:
+        log, pid = files / "log", files / "pid"
+        options = ["-serial", f"file:{log}", "-pidfile", pid]
+        status, _, errors = run(*QUIET, files / "absent", *options)
+        check(status == 1 and "absent" in errors, errors)
+        check(not log.exists() and not pid.exists(), "a failed start leaves no file")
+        status, _, errors = run(*QUIET, files / "zero", *options)
+        check(status == 0 and log.read_bytes() == b"hello\n", f"serial file: {errors}")
+        check(not pid.exists(), "the pid file goes with the process")
+        status, _, errors = run(*QUIET, files / "zero", "-pidfile", files / "no" / "pid")
+        check(status == 1 and "pid" in errors, errors)
+        dtb = files / "out.dtb"
+        status, out, errors = run("-M", f"virt,dumpdtb={dtb}", "-smp", "3")
+        check((status, out) == (0, "") and dtb.read_bytes()[:4] == b"\xd0\x0d\xfe\xed", errors)
+        status, _, errors = run("-M", f"virt,dumpdtb={files}")
+        check(status == 1 and "director" in errors, errors)
+
+
+def test_pidfile():
+    with folder() as files:
+        pid = files / "pid"
+        child = start(*QUIET, files / "loop", "-pidfile", pid, "-serial", "none", "-monitor",
+                      "stdio", stdin=subprocess.PIPE)
+        until = time.monotonic() + LIMIT_S
+        while not pid.exists() or not pid.read_text():
+            check(time.monotonic() < until and child.poll() is None, "the pid file comes")
+            time.sleep(0.02)
+        check(WINDOWS or int(pid.read_text()) == child.pid, "the pid file names the process")
+        child.communicate(b"quit\n", timeout=LIMIT_S)
+        check(not pid.exists(), "the pid file goes")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def connect(port, child):
+    until = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
+        except OSError:
+            check(time.monotonic() < until and child.poll() is None, "somebody listens")
+            time.sleep(0.02)
+
+
+def test_sockets():
+    """The monitor on a TCP socket, as scripts use it; and a port that is taken."""
+    with folder() as files:
+        port = free_port()
+        child = start(*QUIET, files / "loop", "-serial", "null", "-monitor",
+                      f"tcp:127.0.0.1:{port},server,nowait")
+        with connect(port, child) as peer, peer.makefile("rw", newline="\n") as stream:
+            stream.write("info status\n")
+            stream.flush()
+            seen = ""
+            while "VM status: running" not in seen:
+                seen += stream.readline()
+            stream.write("quit\n")
+            stream.flush()
+            check(child.wait(LIMIT_S) == 0, "quit over a socket")
+        child.communicate()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            status, _, errors = run(*QUIET, files / "loop", "-monitor", "none", "-serial",
+                                    f"tcp:127.0.0.1:{port},server,nowait")
+            check(status == 1 and str(port) in errors, f"taken port: {errors}")
+
+
+def test_signals():
+    """Being asked to end is a clean end, of a guest that does nothing and of one that spins."""
+    with folder() as files:
+        (files / "spin").write_bytes(words(0x6f))
+        for firmware in ("loop", "spin"):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                child = start(*QUIET, files / firmware, "-serial", "none", "-pidfile",
+                              files / "pid")
+                while not (files / "pid").exists():
+                    time.sleep(0.01)
+                child.send_signal(number)
+                _, errors = child.communicate(timeout=LIMIT_S)
+                check(child.returncode == 0, f"{firmware}, {number}: {child.returncode}")
+                check(b"asked to end" in errors, errors)
+                check(not (files / "pid").exists(), "pid file removed after a signal")
+
+
+def read_until(master, text):
+    seen = b""
+    while text not in seen:
+        seen += os.read(master, 4096)
+    return seen
+
+
+def test_terminal():
+    """On a terminal: Ctrl-C is the guest's with a mux, ours without; the mode comes back."""
+    import pty
+    import termios
+    cases = ((["-nographic"], b"\x03\x01x", "Ctrl-a x"), (["-serial", "stdio"], b"\x03", "Ctrl-C"),
+             (["-serial", "mon:stdio"], b"\x01cquit\r", "quit in the monitor"))
+    with folder() as files:
+        (files / "say").write_bytes(exit_program(0, "once\n")[:-8] + LOOP)
+        for options, keys, what in cases:
+            master, slave = pty.openpty()
+            before = termios.tcgetattr(slave)
+
+            def session(slave=slave):
+                import fcntl
+                os.setsid()
+                fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            child = subprocess.Popen([PROGRAM, "-M", "virt", "-m", "16M", "-bios", files / "say",
+                                      *options], stdin=slave, stdout=slave, stderr=slave,
+                                     preexec_fn=session)
+            read_until(master, b"once")
+            check(not termios.tcgetattr(slave)[3] & termios.ECHO, "raw mode")
+            os.write(master, keys)
+            check(child.wait(LIMIT_S) == 0, f"{what} ends it: {child.returncode}")
+            check(termios.tcgetattr(slave) == before, f"mode restored after {what}")
+            os.close(master)
+            os.close(slave)
+
+
+tests = [test_golden, test_version, test_verbs, test_exit_status, test_monitor,
+         test_monitor_backends, test_reset, test_traces, test_pidfile, test_sockets]
+if not WINDOWS:
+    tests += [test_signals, test_terminal]
+for test in tests:
+    began = time.monotonic()
+    test()
+    print(f"ok {test.__name__} in {time.monotonic() - began:.1f} s", flush=True)
+print(f"{passed} checks")
