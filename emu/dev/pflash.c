@@ -91,9 +91,9 @@ static uint64_t pflash_read(struct device *dev, uint32_t offset, unsigned size)
     uint64_t value = 0;
     for (unsigned i = 0; i < size; i++) {
         uint32_t at = offset + i;
-        uint8_t byte = flash->mode == MODE_ARRAY
-                           ? flash->data[at]
-                           : (uint8_t)(pflash_register(flash, at & ~3u) >> 8 * (at & 3));
+        uint32_t byte = flash->mode == MODE_ARRAY
+                            ? flash->data[at]
+                            : pflash_register(flash, at & ~3u) >> 8 * (at & 3) & 0xff;
         value |= (uint64_t)byte << 8 * i;
     }
     return value;
