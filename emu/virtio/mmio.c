@@ -191,7 +191,7 @@ static void mmio_finish(struct device *dev)
 
 #define FIELD(name) DEVICE_FIELD(struct mmio, name, RESET)
 
-static const struct device_class mmio_class = {
+const struct device_class virtio_mmio_class = {
     .name = "virtio-mmio",
     .compatible = "virtio,mmio",
     .instance_size = sizeof(struct mmio),
@@ -219,7 +219,7 @@ static const struct device_class mmio_class = {
 struct device *virtio_mmio_new(const char *id, const struct device_services *services,
                                struct irq_line irq, struct virtio_device *backend, GError **error)
 {
-    struct device *dev = device_new(&mmio_class, id, services, irq, error);
+    struct device *dev = device_new(&virtio_mmio_class, id, services, irq, error);
     if (dev == NULL) {
         virtio_free(backend);
         return NULL;
@@ -241,7 +241,7 @@ static void mmio_ring(void *opaque)
 
 bool virtio_mmio_map(struct device *dev, struct bus *bus, gpa_t base, GError **error)
 {
-    assert(dev->class == &mmio_class);
+    assert(dev->class == &virtio_mmio_class);
     struct mmio *mmio = (struct mmio *)dev;
     if (!device_map(dev, bus, base, error)) {
         return false;

@@ -152,6 +152,9 @@ struct virtio_device *virtio_console_new(const char *id, const struct device_ser
 struct virtio_device *virtio_rng_new(const char *id, const struct device_services *services,
                                      GError **error);
 
+/* The class of the MMIO transport, for reports; made by virtio_mmio_new alone. */
+extern const struct device_class virtio_mmio_class;
+
 /* The MMIO transport (section 4.2): a device for the bus; `backend` may be NULL (empty slot). The
  * transport frees its backend, also when it fails itself. */
 struct device *virtio_mmio_new(const char *id, const struct device_services *services,
