@@ -17,6 +17,7 @@
 static struct driver d;
 static struct thread_pool *pool;
 static struct block *block;
+static struct driver_queue rings; /* where each start puts them */
 static atomic_bool stop;
 static atomic_uint scribbles;
 
@@ -29,17 +30,16 @@ static void scribble(void *opaque)
     GRand *random = g_rand_new_with_seed(3);
     (void)opaque;
     for (; !atomic_load(&stop); atomic_fetch_add(&scribbles, 1)) {
-        const struct driver_queue *q = &d.queue[0];
         unsigned index = (unsigned)g_rand_int_range(random, 0, QSIZE);
         bool good = g_rand_int_range(random, 0, 64) != 0;
         gpa_t address = addresses[good ? 0 : g_rand_int_range(random, 0, 5)];
         uint32_t size = sizes[good ? index % 3 : (unsigned)g_rand_int_range(random, 0, 5)];
         uint16_t flags = (uint16_t)(good ? (index % 3) << 1 | (index % 3 != 2) : index);
-        driver_write_desc(&d, q->desc, index, address, size, flags & 7,
+        driver_write_desc(&d, rings.desc, index, address, size, flags & 7,
                           (uint16_t)((index + 1) % QSIZE));
         *driver_at(&d, DRIVER_RAM + 0x100000) = (uint8_t)g_rand_int_range(random, 0, 9);
         if (!good) {
-            *driver_at(&d, q->avail + 4 + 2 * index) = (uint8_t)g_rand_int(random);
+            *driver_at(&d, rings.avail + 4 + 2 * index) = (uint8_t)g_rand_int(random);
         }
     }
     g_rand_free(random);
@@ -49,6 +49,7 @@ static void race_round(unsigned round)
 {
     if (d.dev->broken || round % 50 == 0) {
         driver_start(&d, UINT64_MAX, QSIZE);
+        g_assert_cmphex(d.queue[0].desc, ==, rings.desc);
     }
     for (unsigned i = 0; i < 4; i++) {
         driver_make_available(&d, 0, (uint16_t)(round * 3 % QSIZE));
@@ -62,6 +63,7 @@ static void race(struct virtio_device *dev)
     g_autoptr(GError) error = NULL;
     driver_plug(&d, dev);
     driver_start(&d, UINT64_MAX, QSIZE);
+    rings = d.queue[0];
     atomic_store(&stop, false);
     atomic_store(&scribbles, 0);
     struct host_thread *thread = host_thread_new("scribbler", scribble, NULL, &error);
