@@ -11,17 +11,15 @@
 #include "emu/riscv/mem.h"
 
 /* Host address of the operand, or NULL when the exception is taken. */
-static inline uint8_t *amo_operand(struct riscv_hart *h, const struct interp *in, uint64_t address,
+static inline uint8_t *amo_operand(struct riscv_hart *h, struct interp *in, uint64_t address,
                                    unsigned size)
 {
     bool aligned = (address & (size - 1)) == 0;
     uint8_t *host = aligned ? tlb_probe(in->tlb, TLB_WRITE, address, size) : NULL;
-    gpa_t gpa;
-    return host != NULL ? host : riscv_amo_address(h, address, size, &gpa, true);
+    return host != NULL ? host : riscv_amo_address(h, address, size, &in->gpa, true);
 }
 
-/* Has the address of a local variable escape, so it is no place for a jump to the next slot: the
- * operations below return it instead. */
+/* `operation` is on `p`, with operand `v`. */
 #define AMO(name, type, signed_type, operation)                                            \
     INTERP_OP(amo_##name)                                                                  \
     {                                                                                      \
@@ -33,8 +31,7 @@ static inline uint8_t *amo_operand(struct riscv_hart *h, const struct interp *in
         type v = (type)h->x[s->rs2];                                                       \
         type old = operation;                                                              \
         h->x[s->rd] = (uint64_t)(int64_t)(signed_type)old;                                 \
-        h->instret = retired + 1;                                                          \
-        return s + length;                                                                 \
+        INTERP_NEXT(s + length);                                                           \
     }
 
 /* Stores `v` if `better` holds of it and the old value `o`; returns the old value. */
@@ -66,35 +63,31 @@ AMO_SIZE(64, uint64_t, int64_t)
 #define AMO_RESERVED(bits, type, signed_type)                                              \
     INTERP_OP(lr_##bits)                                                                   \
     {                                                                                      \
-        gpa_t gpa;                                                                         \
         interp_sync(INTERP_PASS);                                                          \
-        void *p = riscv_amo_address(h, h->x[s->rs1], sizeof(type), &gpa, false);           \
+        void *p = riscv_amo_address(h, h->x[s->rs1], sizeof(type), &in->gpa, false);       \
         if (p == NULL) {                                                                   \
             return interp_enter(h, in);                                                    \
         }                                                                                  \
         type value = __atomic_load_n((type *)p, __ATOMIC_SEQ_CST);                         \
-        h->reserved_gpa = gpa;                                                             \
+        h->reserved_gpa = in->gpa;                                                         \
         h->reserved_value = value;                                                         \
         h->x[s->rd] = (uint64_t)(int64_t)(signed_type)value;                               \
-        h->instret = retired + 1;                                                          \
-        return s + length;                                                                 \
+        INTERP_NEXT(s + length);                                                           \
     }                                                                                      \
     INTERP_OP(sc_##bits)                                                                   \
     {                                                                                      \
-        gpa_t gpa;                                                                         \
         interp_sync(INTERP_PASS);                                                          \
-        void *p = riscv_amo_address(h, h->x[s->rs1], sizeof(type), &gpa, true);            \
+        void *p = riscv_amo_address(h, h->x[s->rs1], sizeof(type), &in->gpa, true);        \
         if (p == NULL) {                                                                   \
             return interp_enter(h, in);                                                    \
         }                                                                                  \
         type expected = (type)h->reserved_value;                                           \
-        bool done = h->reserved_gpa == gpa &&                                              \
+        bool done = h->reserved_gpa == in->gpa &&                                          \
                     __atomic_compare_exchange_n((type *)p, &expected, (type)h->x[s->rs2],  \
                                                 false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
         h->reserved_gpa = UINT64_MAX;                                                      \
         h->x[s->rd] = !done;                                                               \
-        h->instret = retired + 1;                                                          \
-        return s + length;                                                                 \
+        INTERP_NEXT(s + length);                                                           \
     }
 
 AMO_RESERVED(32, uint32_t, int32_t)

@@ -33,21 +33,20 @@ static inline unsigned fp_rm(const struct riscv_hart *h, const struct interp_slo
     return rm == 7 ? h->frm : rm;
 }
 
-/* Defines a micro-op that stores `result` to `target`. `rm` and `flags` are there for it. Flags
- * have their address taken, so this returns the next slot instead of going there. */
+/* Defines a micro-op that stores `result` to `target`. `rm` and `flags` are there for it. */
 #define FP(name, target, result)                                     \
     INTERP_OP(fp_##name)                                             \
     {                                                                \
-        unsigned flags = 0;                                          \
+        unsigned *flags = &in->fp_flags;                             \
         unsigned rm __attribute__((unused)) = fp_rm(h, s);           \
         if (fp_off(h) || rm > FPU_RMM) {                             \
             return interp_raise_illegal(INTERP_PASS);                \
         }                                                            \
+        *flags = 0;                                                  \
         (target) = (result);                                         \
-        h->fflags |= (uint8_t)flags;                                 \
+        h->fflags |= (uint8_t)*flags;                                \
         h->mstatus |= MSTATUS_FS;                                    \
-        h->instret = retired + 1;                                    \
-        return s + length;                                           \
+        INTERP_NEXT(s + length);                                     \
     }
 
 /* The same without rounding mode and flags. */
@@ -74,53 +73,53 @@ static inline unsigned fp_rm(const struct riscv_hart *h, const struct interp_slo
 #define FP_B64 h->f[s->rs2]
 #define FP_C64 h->f[s->rs3_rm >> 3]
 
-FP(add32, FP_F, fp_box(fpu_add32(FP_A32, FP_B32, rm, &flags)))
-FP(sub32, FP_F, fp_box(fpu_sub32(FP_A32, FP_B32, rm, &flags)))
-FP(mul32, FP_F, fp_box(fpu_mul32(FP_A32, FP_B32, rm, &flags)))
-FP(div32, FP_F, fp_box(fpu_div32(FP_A32, FP_B32, rm, &flags)))
-FP(sqrt32, FP_F, fp_box(fpu_sqrt32(FP_A32, rm, &flags)))
-FP(madd32, FP_F, fp_box(fpu_fma32(FP_A32, FP_B32, FP_C32, rm, &flags)))
-FP(msub32, FP_F, fp_box(fpu_fma32(FP_A32, FP_B32, FP_C32 ^ FP_SIGN32, rm, &flags)))
-FP(nmsub32, FP_F, fp_box(fpu_fma32(FP_A32 ^ FP_SIGN32, FP_B32, FP_C32, rm, &flags)))
-FP(nmadd32, FP_F, fp_box(fpu_fma32(FP_A32 ^ FP_SIGN32, FP_B32, FP_C32 ^ FP_SIGN32, rm, &flags)))
-FP(min32, FP_F, fp_box(fpu_min32(FP_A32, FP_B32, &flags)))
-FP(max32, FP_F, fp_box(fpu_max32(FP_A32, FP_B32, &flags)))
-FP(eq32, FP_X, fpu_eq32(FP_A32, FP_B32, &flags))
-FP(lt32, FP_X, fpu_lt32(FP_A32, FP_B32, &flags))
-FP(le32, FP_X, fpu_le32(FP_A32, FP_B32, &flags))
-FP(f32_i32, FP_X, fpu_f32_to_i32(FP_A32, rm, &flags))
-FP(f32_u32, FP_X, fpu_f32_to_u32(FP_A32, rm, &flags))
-FP(f32_i64, FP_X, fpu_f32_to_i64(FP_A32, rm, &flags))
-FP(f32_u64, FP_X, fpu_f32_to_u64(FP_A32, rm, &flags))
-FP(i32_f32, FP_F, fp_box(fpu_i32_to_f32(FP_X1, rm, &flags)))
-FP(u32_f32, FP_F, fp_box(fpu_u32_to_f32(FP_X1, rm, &flags)))
-FP(i64_f32, FP_F, fp_box(fpu_i64_to_f32(FP_X1, rm, &flags)))
-FP(u64_f32, FP_F, fp_box(fpu_u64_to_f32(FP_X1, rm, &flags)))
+FP(add32, FP_F, fp_box(fpu_add32(FP_A32, FP_B32, rm, flags)))
+FP(sub32, FP_F, fp_box(fpu_sub32(FP_A32, FP_B32, rm, flags)))
+FP(mul32, FP_F, fp_box(fpu_mul32(FP_A32, FP_B32, rm, flags)))
+FP(div32, FP_F, fp_box(fpu_div32(FP_A32, FP_B32, rm, flags)))
+FP(sqrt32, FP_F, fp_box(fpu_sqrt32(FP_A32, rm, flags)))
+FP(madd32, FP_F, fp_box(fpu_fma32(FP_A32, FP_B32, FP_C32, rm, flags)))
+FP(msub32, FP_F, fp_box(fpu_fma32(FP_A32, FP_B32, FP_C32 ^ FP_SIGN32, rm, flags)))
+FP(nmsub32, FP_F, fp_box(fpu_fma32(FP_A32 ^ FP_SIGN32, FP_B32, FP_C32, rm, flags)))
+FP(nmadd32, FP_F, fp_box(fpu_fma32(FP_A32 ^ FP_SIGN32, FP_B32, FP_C32 ^ FP_SIGN32, rm, flags)))
+FP(min32, FP_F, fp_box(fpu_min32(FP_A32, FP_B32, flags)))
+FP(max32, FP_F, fp_box(fpu_max32(FP_A32, FP_B32, flags)))
+FP(eq32, FP_X, fpu_eq32(FP_A32, FP_B32, flags))
+FP(lt32, FP_X, fpu_lt32(FP_A32, FP_B32, flags))
+FP(le32, FP_X, fpu_le32(FP_A32, FP_B32, flags))
+FP(f32_i32, FP_X, fpu_f32_to_i32(FP_A32, rm, flags))
+FP(f32_u32, FP_X, fpu_f32_to_u32(FP_A32, rm, flags))
+FP(f32_i64, FP_X, fpu_f32_to_i64(FP_A32, rm, flags))
+FP(f32_u64, FP_X, fpu_f32_to_u64(FP_A32, rm, flags))
+FP(i32_f32, FP_F, fp_box(fpu_i32_to_f32(FP_X1, rm, flags)))
+FP(u32_f32, FP_F, fp_box(fpu_u32_to_f32(FP_X1, rm, flags)))
+FP(i64_f32, FP_F, fp_box(fpu_i64_to_f32(FP_X1, rm, flags)))
+FP(u64_f32, FP_F, fp_box(fpu_u64_to_f32(FP_X1, rm, flags)))
 
-FP(add64, FP_F, fpu_add64(FP_A64, FP_B64, rm, &flags))
-FP(sub64, FP_F, fpu_sub64(FP_A64, FP_B64, rm, &flags))
-FP(mul64, FP_F, fpu_mul64(FP_A64, FP_B64, rm, &flags))
-FP(div64, FP_F, fpu_div64(FP_A64, FP_B64, rm, &flags))
-FP(sqrt64, FP_F, fpu_sqrt64(FP_A64, rm, &flags))
-FP(madd64, FP_F, fpu_fma64(FP_A64, FP_B64, FP_C64, rm, &flags))
-FP(msub64, FP_F, fpu_fma64(FP_A64, FP_B64, FP_C64 ^ FP_SIGN64, rm, &flags))
-FP(nmsub64, FP_F, fpu_fma64(FP_A64 ^ FP_SIGN64, FP_B64, FP_C64, rm, &flags))
-FP(nmadd64, FP_F, fpu_fma64(FP_A64 ^ FP_SIGN64, FP_B64, FP_C64 ^ FP_SIGN64, rm, &flags))
-FP(min64, FP_F, fpu_min64(FP_A64, FP_B64, &flags))
-FP(max64, FP_F, fpu_max64(FP_A64, FP_B64, &flags))
-FP(eq64, FP_X, fpu_eq64(FP_A64, FP_B64, &flags))
-FP(lt64, FP_X, fpu_lt64(FP_A64, FP_B64, &flags))
-FP(le64, FP_X, fpu_le64(FP_A64, FP_B64, &flags))
-FP(f64_i32, FP_X, fpu_f64_to_i32(FP_A64, rm, &flags))
-FP(f64_u32, FP_X, fpu_f64_to_u32(FP_A64, rm, &flags))
-FP(f64_i64, FP_X, fpu_f64_to_i64(FP_A64, rm, &flags))
-FP(f64_u64, FP_X, fpu_f64_to_u64(FP_A64, rm, &flags))
-FP(i32_f64, FP_F, fpu_i32_to_f64(FP_X1, rm, &flags))
-FP(u32_f64, FP_F, fpu_u32_to_f64(FP_X1, rm, &flags))
-FP(i64_f64, FP_F, fpu_i64_to_f64(FP_X1, rm, &flags))
-FP(u64_f64, FP_F, fpu_u64_to_f64(FP_X1, rm, &flags))
-FP(f32_f64, FP_F, fpu_f32_to_f64(FP_A32, &flags))
-FP(f64_f32, FP_F, fp_box(fpu_f64_to_f32(FP_A64, rm, &flags)))
+FP(add64, FP_F, fpu_add64(FP_A64, FP_B64, rm, flags))
+FP(sub64, FP_F, fpu_sub64(FP_A64, FP_B64, rm, flags))
+FP(mul64, FP_F, fpu_mul64(FP_A64, FP_B64, rm, flags))
+FP(div64, FP_F, fpu_div64(FP_A64, FP_B64, rm, flags))
+FP(sqrt64, FP_F, fpu_sqrt64(FP_A64, rm, flags))
+FP(madd64, FP_F, fpu_fma64(FP_A64, FP_B64, FP_C64, rm, flags))
+FP(msub64, FP_F, fpu_fma64(FP_A64, FP_B64, FP_C64 ^ FP_SIGN64, rm, flags))
+FP(nmsub64, FP_F, fpu_fma64(FP_A64 ^ FP_SIGN64, FP_B64, FP_C64, rm, flags))
+FP(nmadd64, FP_F, fpu_fma64(FP_A64 ^ FP_SIGN64, FP_B64, FP_C64 ^ FP_SIGN64, rm, flags))
+FP(min64, FP_F, fpu_min64(FP_A64, FP_B64, flags))
+FP(max64, FP_F, fpu_max64(FP_A64, FP_B64, flags))
+FP(eq64, FP_X, fpu_eq64(FP_A64, FP_B64, flags))
+FP(lt64, FP_X, fpu_lt64(FP_A64, FP_B64, flags))
+FP(le64, FP_X, fpu_le64(FP_A64, FP_B64, flags))
+FP(f64_i32, FP_X, fpu_f64_to_i32(FP_A64, rm, flags))
+FP(f64_u32, FP_X, fpu_f64_to_u32(FP_A64, rm, flags))
+FP(f64_i64, FP_X, fpu_f64_to_i64(FP_A64, rm, flags))
+FP(f64_u64, FP_X, fpu_f64_to_u64(FP_A64, rm, flags))
+FP(i32_f64, FP_F, fpu_i32_to_f64(FP_X1, rm, flags))
+FP(u32_f64, FP_F, fpu_u32_to_f64(FP_X1, rm, flags))
+FP(i64_f64, FP_F, fpu_i64_to_f64(FP_X1, rm, flags))
+FP(u64_f64, FP_F, fpu_u64_to_f64(FP_X1, rm, flags))
+FP(f32_f64, FP_F, fpu_f32_to_f64(FP_A32, flags))
+FP(f64_f32, FP_F, fp_box(fpu_f64_to_f32(FP_A64, rm, flags)))
 
 FP_MOVE(sgnj32, FP_F, fp_box((FP_A32 & ~FP_SIGN32) | (FP_B32 & FP_SIGN32)))
 FP_MOVE(sgnjn32, FP_F, fp_box((FP_A32 & ~FP_SIGN32) | (~FP_B32 & FP_SIGN32)))

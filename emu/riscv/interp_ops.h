@@ -76,6 +76,8 @@ struct interp {
     uint64_t bias; /* pc minus address of slot / 8, of the page that runs now */
     const struct tlb_bank *tlb;  /* of loads and stores now */
     struct interp_fetch *fetch;  /* of fetches now */
+    gpa_t gpa;                   /* results of calls from micro-op functions: a local variable */
+    unsigned fp_flags;           /* whose address is known keeps the compiler from jumping on */
     uint64_t epoch;              /* counts fence.i */
     bool filled[BANK_COUNT];     /* whether cache[bank] is not empty */
     unsigned pages_used, victim; /* the pool is filled first, then taken in turn */
