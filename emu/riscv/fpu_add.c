@@ -3,8 +3,8 @@
 
 #include "emu/riscv/fpu_round.h"
 
-static inline uint64_t fpu_add_finite(const struct fpu_format *format, struct fpu_number a,
-                                      struct fpu_number b, unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_add_finite(const struct fpu_format *format, struct fpu_number a,
+                                   struct fpu_number b, unsigned rm, unsigned *flags)
 {
     if (b.exp > a.exp || (b.exp == a.exp && b.sig > a.sig)) {
         struct fpu_number swap = a;
@@ -23,8 +23,8 @@ static inline uint64_t fpu_add_finite(const struct fpu_format *format, struct fp
     return fpu_round_pack(format, a.sign, a.exp + 1 - shift, sum << shift, rm, flags);
 }
 
-static inline uint64_t fpu_add(const struct fpu_format *format, uint64_t a_bits, uint64_t b_bits,
-                               unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_add(const struct fpu_format *format, uint64_t a_bits, uint64_t b_bits,
+                            unsigned rm, unsigned *flags)
 {
     struct fpu_number a = fpu_unpack(format, a_bits);
     struct fpu_number b = fpu_unpack(format, b_bits);

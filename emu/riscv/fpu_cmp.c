@@ -4,30 +4,30 @@
 #include "emu/riscv/fpu_round.h"
 
 /* A pattern as an integer that orders as the numbers do, -0 just below +0. */
-static inline int64_t fpu_order(const struct fpu_format *format, uint64_t bits)
+FPU_INLINE int64_t fpu_order(const struct fpu_format *format, uint64_t bits)
 {
     uint64_t magnitude = bits & (fpu_sign(format, true) - 1);
     return (bits & fpu_sign(format, true)) != 0 ? -1 - (int64_t)magnitude : (int64_t)magnitude;
 }
 
-static inline bool fpu_bits_nan(const struct fpu_format *format, uint64_t bits)
+FPU_INLINE bool fpu_bits_nan(const struct fpu_format *format, uint64_t bits)
 {
     return (bits & (fpu_sign(format, true) - 1)) > fpu_infinity(format, false);
 }
 
-static inline bool fpu_bits_snan(const struct fpu_format *format, uint64_t bits)
+FPU_INLINE bool fpu_bits_snan(const struct fpu_format *format, uint64_t bits)
 {
     return fpu_bits_nan(format, bits) && (bits >> (format->frac_bits - 1) & 1) == 0;
 }
 
 /* Both zeros, of whatever sign: they compare equal. */
-static inline bool fpu_both_zero(const struct fpu_format *format, uint64_t a, uint64_t b)
+FPU_INLINE bool fpu_both_zero(const struct fpu_format *format, uint64_t a, uint64_t b)
 {
     return ((a | b) & (fpu_sign(format, true) - 1)) == 0;
 }
 
-static inline bool fpu_equal(const struct fpu_format *format, uint64_t a, uint64_t b,
-                             unsigned *flags)
+FPU_INLINE bool fpu_equal(const struct fpu_format *format, uint64_t a, uint64_t b,
+                          unsigned *flags)
 {
     if (fpu_bits_nan(format, a) || fpu_bits_nan(format, b)) {
         if (fpu_bits_snan(format, a) || fpu_bits_snan(format, b)) {
@@ -39,8 +39,8 @@ static inline bool fpu_equal(const struct fpu_format *format, uint64_t a, uint64
 }
 
 /* a < b, or a <= b with `or_equal`. */
-static inline bool fpu_less(const struct fpu_format *format, uint64_t a, uint64_t b, bool or_equal,
-                            unsigned *flags)
+FPU_INLINE bool fpu_less(const struct fpu_format *format, uint64_t a, uint64_t b, bool or_equal,
+                         unsigned *flags)
 {
     if (fpu_bits_nan(format, a) || fpu_bits_nan(format, b)) {
         *flags |= FPU_NV;
@@ -53,8 +53,8 @@ static inline bool fpu_less(const struct fpu_format *format, uint64_t a, uint64_
 }
 
 /* minimumNumber, or maximumNumber with `larger`. */
-static inline uint64_t fpu_pick(const struct fpu_format *format, uint64_t a, uint64_t b,
-                                bool larger, unsigned *flags)
+FPU_INLINE uint64_t fpu_pick(const struct fpu_format *format, uint64_t a, uint64_t b,
+                             bool larger, unsigned *flags)
 {
     if (fpu_bits_snan(format, a) || fpu_bits_snan(format, b)) {
         *flags |= FPU_NV;
@@ -68,7 +68,7 @@ static inline uint64_t fpu_pick(const struct fpu_format *format, uint64_t a, uin
     return (fpu_order(format, a) < fpu_order(format, b)) != larger ? a : b;
 }
 
-static inline uint32_t fpu_class(const struct fpu_format *format, uint64_t bits)
+FPU_INLINE uint32_t fpu_class(const struct fpu_format *format, uint64_t bits)
 {
     bool sign = (bits & fpu_sign(format, true)) != 0;
     uint64_t magnitude = bits & (fpu_sign(format, true) - 1);

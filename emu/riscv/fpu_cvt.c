@@ -11,8 +11,8 @@ struct fpu_integer {
 static const struct fpu_integer fpu_i32 = { 32, true }, fpu_u32 = { 32, false };
 static const struct fpu_integer fpu_i64 = { 64, true }, fpu_u64 = { 64, false };
 
-static inline uint64_t fpu_convert(const struct fpu_format *from, const struct fpu_format *to,
-                                   uint64_t bits, unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_convert(const struct fpu_format *from, const struct fpu_format *to,
+                                uint64_t bits, unsigned rm, unsigned *flags)
 {
     struct fpu_number number = fpu_unpack(from, bits);
     switch (number.kind) {
@@ -26,7 +26,7 @@ static inline uint64_t fpu_convert(const struct fpu_format *from, const struct f
 }
 
 /* The largest magnitude an integer of this type has with this sign. */
-static inline uint64_t fpu_integer_limit(const struct fpu_integer *type, bool sign)
+FPU_INLINE uint64_t fpu_integer_limit(const struct fpu_integer *type, bool sign)
 {
     uint64_t top = UINT64_C(1) << (type->bits - 1);
     if (type->is_signed) {
@@ -36,22 +36,22 @@ static inline uint64_t fpu_integer_limit(const struct fpu_integer *type, bool si
 }
 
 /* A magnitude as a register: negated, 32-bit types sign-extended. */
-static inline uint64_t fpu_integer_register(const struct fpu_integer *type, bool sign,
-                                            uint64_t magnitude)
+FPU_INLINE uint64_t fpu_integer_register(const struct fpu_integer *type, bool sign,
+                                         uint64_t magnitude)
 {
     uint64_t value = sign ? -magnitude : magnitude;
     return type->bits == 32 ? (uint64_t)(int64_t)(int32_t)value : value;
 }
 
-static inline uint64_t fpu_integer_invalid(const struct fpu_integer *type, bool sign,
-                                           unsigned *flags)
+FPU_INLINE uint64_t fpu_integer_invalid(const struct fpu_integer *type, bool sign,
+                                        unsigned *flags)
 {
     *flags |= FPU_NV;
     return fpu_integer_register(type, sign, fpu_integer_limit(type, sign));
 }
 
 /* Splits a magnitude below 2^64 at the point; *ret_rest is the fraction, 2^63 being one half. */
-static inline uint64_t fpu_integer_part(struct fpu_number number, uint64_t *ret_rest)
+FPU_INLINE uint64_t fpu_integer_part(struct fpu_number number, uint64_t *ret_rest)
 {
     if (number.exp < 0) {
         *ret_rest = number.exp == -1 ? number.sig : 1;
@@ -61,9 +61,9 @@ static inline uint64_t fpu_integer_part(struct fpu_number number, uint64_t *ret_
     return number.sig >> (63 - number.exp);
 }
 
-static inline uint64_t fpu_to_integer(const struct fpu_format *format,
-                                      const struct fpu_integer *type, uint64_t bits, unsigned rm,
-                                      unsigned *flags)
+FPU_INLINE uint64_t fpu_to_integer(const struct fpu_format *format,
+                                   const struct fpu_integer *type, uint64_t bits, unsigned rm,
+                                   unsigned *flags)
 {
     struct fpu_number number = fpu_unpack(format, bits);
     if (number.kind == FPU_ZERO) {
@@ -84,8 +84,8 @@ static inline uint64_t fpu_to_integer(const struct fpu_format *format,
     return fpu_integer_register(type, number.sign, whole);
 }
 
-static inline uint64_t fpu_from_integer(const struct fpu_format *format, bool sign,
-                                        uint64_t magnitude, unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_from_integer(const struct fpu_format *format, bool sign,
+                                     uint64_t magnitude, unsigned rm, unsigned *flags)
 {
     if (magnitude == 0) {
         return fpu_zero(format, false);
@@ -94,8 +94,8 @@ static inline uint64_t fpu_from_integer(const struct fpu_format *format, bool si
     return fpu_round_pack(format, sign, 63 - shift, magnitude << shift, rm, flags);
 }
 
-static inline uint64_t fpu_from_signed(const struct fpu_format *format, int64_t value,
-                                       unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_from_signed(const struct fpu_format *format, int64_t value,
+                                    unsigned rm, unsigned *flags)
 {
     uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
     return fpu_from_integer(format, value < 0, magnitude, rm, flags);

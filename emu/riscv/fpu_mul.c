@@ -5,13 +5,13 @@
 
 /* Exact: two significands have their product's leading one in bit 127 or 126; 127 stands for
  * 2^(a.exp + b.exp + 1). */
-static inline unsigned __int128 fpu_product(struct fpu_number a, struct fpu_number b)
+FPU_INLINE unsigned __int128 fpu_product(struct fpu_number a, struct fpu_number b)
 {
     return (unsigned __int128)a.sig * b.sig;
 }
 
-static inline uint64_t fpu_mul(const struct fpu_format *format, uint64_t a_bits, uint64_t b_bits,
-                               unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_mul(const struct fpu_format *format, uint64_t a_bits, uint64_t b_bits,
+                            unsigned rm, unsigned *flags)
 {
     struct fpu_number a = fpu_unpack(format, a_bits);
     struct fpu_number b = fpu_unpack(format, b_bits);
@@ -30,7 +30,7 @@ static inline uint64_t fpu_mul(const struct fpu_format *format, uint64_t a_bits,
     return zero ? fpu_zero(format, sign) : fpu_infinity(format, sign);
 }
 
-static inline unsigned __int128 fpu_shift_jam_wide(unsigned __int128 value, unsigned count)
+FPU_INLINE unsigned __int128 fpu_shift_jam_wide(unsigned __int128 value, unsigned count)
 {
     if (count == 0) {
         return value;
@@ -39,9 +39,9 @@ static inline unsigned __int128 fpu_shift_jam_wide(unsigned __int128 value, unsi
 }
 
 /* product + c, the product's leading one in bit 126 standing for 2^exp. */
-static inline uint64_t fpu_fma_sum(const struct fpu_format *format, bool sign, int exp,
-                                   unsigned __int128 product, struct fpu_number c, unsigned rm,
-                                   unsigned *flags)
+FPU_INLINE uint64_t fpu_fma_sum(const struct fpu_format *format, bool sign, int exp,
+                                unsigned __int128 product, struct fpu_number c, unsigned rm,
+                                unsigned *flags)
 {
     unsigned __int128 addend = (unsigned __int128)c.sig << 63;
     int distance = exp - c.exp;
@@ -63,9 +63,9 @@ static inline uint64_t fpu_fma_sum(const struct fpu_format *format, bool sign, i
 }
 
 /* Some operand is a NaN, an infinity or zero; `c_bits` is what c was unpacked from. */
-static inline uint64_t fpu_fma_special(const struct fpu_format *format, struct fpu_number a,
-                                       struct fpu_number b, struct fpu_number c, uint64_t c_bits,
-                                       unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_fma_special(const struct fpu_format *format, struct fpu_number a,
+                                    struct fpu_number b, struct fpu_number c, uint64_t c_bits,
+                                    unsigned rm, unsigned *flags)
 {
     bool sign = a.sign != b.sign;
     bool zero = a.kind == FPU_ZERO || b.kind == FPU_ZERO;
@@ -90,8 +90,8 @@ static inline uint64_t fpu_fma_special(const struct fpu_format *format, struct f
     return c_bits;
 }
 
-static inline uint64_t fpu_fma(const struct fpu_format *format, uint64_t a_bits, uint64_t b_bits,
-                               uint64_t c_bits, unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_fma(const struct fpu_format *format, uint64_t a_bits, uint64_t b_bits,
+                            uint64_t c_bits, unsigned rm, unsigned *flags)
 {
     struct fpu_number a = fpu_unpack(format, a_bits);
     struct fpu_number b = fpu_unpack(format, b_bits);

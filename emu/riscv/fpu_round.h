@@ -11,6 +11,9 @@
 
 #include "emu/riscv/fpu.h"
 
+/* Compilers share code of this size between the formats if they may, at half the speed. */
+#define FPU_INLINE static inline __attribute__((always_inline))
+
 struct fpu_format {
     unsigned frac_bits, exp_bits;
 };
@@ -29,43 +32,43 @@ struct fpu_number {
 };
 
 /* The exponent field of infinities and NaNs. */
-static inline int fpu_exp_max(const struct fpu_format *format)
+FPU_INLINE int fpu_exp_max(const struct fpu_format *format)
 {
     return (1 << format->exp_bits) - 1;
 }
 
 /* What is added to an exponent in its field. */
-static inline int fpu_bias(const struct fpu_format *format)
+FPU_INLINE int fpu_bias(const struct fpu_format *format)
 {
     return fpu_exp_max(format) >> 1;
 }
 
 /* Bits of the fraction field. */
-static inline uint64_t fpu_frac_mask(const struct fpu_format *format)
+FPU_INLINE uint64_t fpu_frac_mask(const struct fpu_format *format)
 {
     return (UINT64_C(1) << format->frac_bits) - 1;
 }
 
 /* The sign bit in place. */
-static inline uint64_t fpu_sign(const struct fpu_format *format, bool sign)
+FPU_INLINE uint64_t fpu_sign(const struct fpu_format *format, bool sign)
 {
     return (uint64_t)sign << (format->frac_bits + format->exp_bits);
 }
 
 /* A zero of the given sign. */
-static inline uint64_t fpu_zero(const struct fpu_format *format, bool sign)
+FPU_INLINE uint64_t fpu_zero(const struct fpu_format *format, bool sign)
 {
     return fpu_sign(format, sign);
 }
 
 /* An infinity of the given sign. */
-static inline uint64_t fpu_infinity(const struct fpu_format *format, bool sign)
+FPU_INLINE uint64_t fpu_infinity(const struct fpu_format *format, bool sign)
 {
     return fpu_sign(format, sign) | ((uint64_t)fpu_exp_max(format) << format->frac_bits);
 }
 
 /* The canonical NaN; `invalid` raises NV. */
-static inline uint64_t fpu_nan(const struct fpu_format *format, bool invalid, unsigned *flags)
+FPU_INLINE uint64_t fpu_nan(const struct fpu_format *format, bool invalid, unsigned *flags)
 {
     if (invalid) {
         *flags |= FPU_NV;
@@ -74,20 +77,20 @@ static inline uint64_t fpu_nan(const struct fpu_format *format, bool invalid, un
 }
 
 /* Whether it is a NaN of either sort. */
-static inline bool fpu_is_nan(struct fpu_number number)
+FPU_INLINE bool fpu_is_nan(struct fpu_number number)
 {
     return number.kind >= FPU_QNAN;
 }
 
 /* The result of an operation with a NaN among `a` and `b`. */
-static inline uint64_t fpu_nan_of(const struct fpu_format *format, struct fpu_number a,
-                                  struct fpu_number b, unsigned *flags)
+FPU_INLINE uint64_t fpu_nan_of(const struct fpu_format *format, struct fpu_number a,
+                               struct fpu_number b, unsigned *flags)
 {
     return fpu_nan(format, a.kind == FPU_SNAN || b.kind == FPU_SNAN, flags);
 }
 
 /* Shifts right; a one that falls out stays as the lowest bit. */
-static inline uint64_t fpu_shift_jam(uint64_t value, unsigned count)
+FPU_INLINE uint64_t fpu_shift_jam(uint64_t value, unsigned count)
 {
     if (count == 0) {
         return value;
@@ -96,7 +99,7 @@ static inline uint64_t fpu_shift_jam(uint64_t value, unsigned count)
 }
 
 /* Takes a bit pattern apart. */
-static inline struct fpu_number fpu_unpack(const struct fpu_format *format, uint64_t bits)
+FPU_INLINE struct fpu_number fpu_unpack(const struct fpu_format *format, uint64_t bits)
 {
     uint64_t frac = bits & fpu_frac_mask(format);
     int exp = (int)(bits >> format->frac_bits) & fpu_exp_max(format);
@@ -121,7 +124,7 @@ static inline struct fpu_number fpu_unpack(const struct fpu_format *format, uint
 }
 
 /* Whether a magnitude grows by one unit in the last place: `rest` of 2*`half` is cut off. */
-static inline bool fpu_rounds_up(unsigned rm, bool sign, bool odd, uint64_t rest, uint64_t half)
+FPU_INLINE bool fpu_rounds_up(unsigned rm, bool sign, bool odd, uint64_t rest, uint64_t half)
 {
     switch (rm) {
     case FPU_RNE: return rest > half || (rest == half && odd);
@@ -133,8 +136,8 @@ static inline bool fpu_rounds_up(unsigned rm, bool sign, bool odd, uint64_t rest
 }
 
 /* A result whose magnitude is too large for the format. */
-static inline uint64_t fpu_overflow(const struct fpu_format *format, bool sign, unsigned rm,
-                                    unsigned *flags)
+FPU_INLINE uint64_t fpu_overflow(const struct fpu_format *format, bool sign, unsigned rm,
+                                 unsigned *flags)
 {
     bool to_infinity = rm == FPU_RNE || rm == FPU_RMM || rm == (sign ? FPU_RDN : FPU_RUP);
     *flags |= FPU_OF | FPU_NX;
@@ -144,8 +147,8 @@ static inline uint64_t fpu_overflow(const struct fpu_format *format, bool sign, 
 
 /* Rounds a normalised significand to the format. Tininess is judged after rounding: a number below
  * the smallest normal one is not tiny if, with an unbounded exponent, it would round up to it. */
-static inline uint64_t fpu_round_pack(const struct fpu_format *format, bool sign, int exp,
-                                      uint64_t sig, unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_round_pack(const struct fpu_format *format, bool sign, int exp,
+                                   uint64_t sig, unsigned rm, unsigned *flags)
 {
     unsigned drop = 63 - format->frac_bits;
     uint64_t half = UINT64_C(1) << (drop - 1);
@@ -177,8 +180,8 @@ static inline uint64_t fpu_round_pack(const struct fpu_format *format, bool sign
 }
 
 /* The same from 128 bits of which the leading one may be anywhere; `exp` is that of bit 127. */
-static inline uint64_t fpu_round_pack_wide(const struct fpu_format *format, bool sign, int exp,
-                                           unsigned __int128 sig, unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_round_pack_wide(const struct fpu_format *format, bool sign, int exp,
+                                        unsigned __int128 sig, unsigned rm, unsigned *flags)
 {
     uint64_t high = (uint64_t)(sig >> 64);
     int shift = high != 0 ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)sig);
@@ -188,7 +191,7 @@ static inline uint64_t fpu_round_pack_wide(const struct fpu_format *format, bool
 }
 
 /* The sign of an exact zero that two operands of these signs add up to. */
-static inline bool fpu_zero_sum_sign(bool a, bool b, unsigned rm)
+FPU_INLINE bool fpu_zero_sum_sign(bool a, bool b, unsigned rm)
 {
     return a == b ? a : rm == FPU_RDN;
 }
