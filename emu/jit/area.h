@@ -57,6 +57,7 @@ struct jit_area {
     uint64_t host_stack;   /* stack pointer of the caller of enter */
     uint32_t mxcsr;        /* guest's, while in generated code */
     uint32_t mxcsr_host;
+    uint8_t zero_usable;   /* cbo.zero is enabled in the present mode */
     uint8_t fp_usable;     /* FS is on and frm is a mode the host has */
     struct jit_context context[BANK_COUNT];
 };

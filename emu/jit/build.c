@@ -137,6 +137,9 @@ static enum build_result build_insn(struct build *build, const struct isa_insn *
         result = build_memory(build, insn);
     }
     if (result == BUILD_OTHER) {
+        result = build_system(build, insn);
+    }
+    if (result == BUILD_OTHER) {
         result = build_flow(build, insn);
     }
     if (result == BUILD_OTHER) {

@@ -58,6 +58,8 @@ void build_put(struct build *build, unsigned reg, uint16_t value);
 enum build_result build_integer(struct build *build, const struct isa_insn *insn);
 /* Loads, stores, atomics, fences. */
 enum build_result build_memory(struct build *build, const struct isa_insn *insn);
+/* System instructions that need no step. */
+enum build_result build_system(struct build *build, const struct isa_insn *insn);
 /* Branches and jumps. */
 enum build_result build_flow(struct build *build, const struct isa_insn *insn);
 /* Floating point, its loads and stores included. */

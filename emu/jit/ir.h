@@ -26,12 +26,13 @@
     OP(SLTU, V2) OP(SHADD, V2) OP(BSET, V2) OP(BCLR, V2) OP(BINV, V2) OP(BEXT, V2)            \
     OP(CLZ, V1) OP(CTZ, V1) OP(CPOP, V1) OP(REV8, V1) OP(ORCB, V1) OP(SEXT, V1)               \
     OP(ZEXT, V1) OP(LOAD, VR) OP(STORE, ER) OP(LOADF, FR) OP(STOREF, ER) OP(AMO, VR)          \
-    OP(LR, VR) OP(SC, VR) OP(FENCE, E) OP(FCHECK, ER) OP(FBOXED, ER) OP(FADD, F2S)            \
-    OP(FSUB, F2S) OP(FMUL, F2S) OP(FDIV, F2S) OP(FSQRT, F1S) OP(FMIN, F2R) OP(FMAX, F2R)      \
-    OP(FMADD, F3R) OP(FMSUB, F3R) OP(FNMSUB, F3R) OP(FNMADD, F3R) OP(FSGNJ, F2)               \
-    OP(FSGNJN, F2) OP(FSGNJX, F2) OP(FEQ, FIS) OP(FLT, FIS) OP(FLE, FIS) OP(FCVTFF, F1S)      \
-    OP(FCVTIF, F1R) OP(FCVTFI, FIR) OP(FMVXF, FI) OP(FMVFX, F1) OP(BRANCH, ER)                \
-    OP(EXIT, ER) OP(EXITR, ER) OP(STEP, ER) OP(LEAVE, ER)
+    OP(LR, VR) OP(SC, VR) OP(FENCE, E) OP(ZERO, ER) OP(CSRGET, V0) OP(CSRPUT, E)              \
+    OP(FCHECK, ER) OP(FBOXED, ER) OP(FADD, F2S) OP(FSUB, F2S) OP(FMUL, F2S) OP(FDIV, F2S)     \
+    OP(FSQRT, F1S) OP(FMIN, F2R) OP(FMAX, F2R) OP(FMADD, F3R) OP(FMSUB, F3R)                  \
+    OP(FNMSUB, F3R) OP(FNMADD, F3R) OP(FSGNJ, F2) OP(FSGNJN, F2) OP(FSGNJX, F2)               \
+    OP(FEQ, FIS) OP(FLT, FIS) OP(FLE, FIS) OP(FCVTFF, F1S) OP(FCVTIF, F1R) OP(FCVTFI, FIR)    \
+    OP(FMVXF, FI) OP(FMVFX, F1) OP(BRANCH, ER) OP(EXIT, ER) OP(EXITR, ER) OP(STEP, ER)        \
+    OP(LEAVE, ER)
 
 #define IR_ENUM(name, kind) IR_##name,
 enum ir_op { IR_OPS(IR_ENUM) IR_OP_COUNT };
@@ -60,7 +61,8 @@ struct ir_ins {
     uint16_t insns; /* guest instructions retired before this one in the block */
     uint16_t last;  /* the last operation that uses this value */
     uint16_t uses;
-    int64_t imm;    /* CONST; displacement of memory operations; target of exits, page-relative */
+    int64_t imm;    /* CONST; displacement of memory operations; target of exits, page-relative;
+                     * CSRGET, CSRPUT: offset of the register in struct riscv_hart */
 };
 
 /* One block under construction. */

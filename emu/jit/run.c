@@ -65,6 +65,8 @@ static void jit_forget_page(struct jit_context *context, uint64_t page)
 static void jit_flush_translation(struct hart *hart, uint64_t address)
 {
     struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
+    struct jit_hart *own = hart->engine_state;
+    interp_one_flush(own->interp);
     if (address == UINT64_MAX) {
         jit_forget(h);
         return;
@@ -76,6 +78,8 @@ static void jit_flush_translation(struct hart *hart, uint64_t address)
 
 static void jit_fence_instructions(struct hart *hart)
 {
+    struct jit_hart *own = hart->engine_state;
+    interp_one_flush(own->interp);
     jit_forget((struct riscv_hart *)(void *)hart);
 }
 
@@ -221,16 +225,17 @@ static void jit_check_reservation(struct riscv_hart *h)
 static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
 {
     own->steps++;
-    host_sync_flags(h);
-    uint8_t frm = h->frm;
     if (!jit_step_system(h, own)) {
+        host_sync_flags(h);
         interp_one(h, own->interp);
     }
-    if (h->frm != frm) {
-        host_fp_end(h);
-        host_fp_begin(h);
-    }
     jit_check_reservation(h);
+}
+
+static bool jit_zero_usable(const struct riscv_hart *h)
+{
+    return h->priv == PRIV_M || ((h->menvcfg & ENVCFG_CBZE) != 0 &&
+                                 (h->priv == PRIV_S || (h->senvcfg & ENVCFG_CBZE) != 0));
 }
 
 static void jit_run(struct hart *hart)
@@ -250,6 +255,7 @@ static void jit_run(struct hart *hart)
             continue;
         }
         area->pc_page = h->pc & TLB_PAGE_MASK;
+        area->zero_usable = jit_zero_usable(h);
         area->fp_usable = (h->mstatus & MSTATUS_FS) != 0 && h->frm <= FPU_RUP;
         enum jit_reason reason = host_enter(h, code);
         if (reason == JIT_LINK) {

@@ -24,6 +24,20 @@ static bool step_fetch(struct riscv_hart *h, const struct jit_hart *own, uint32_
     return true;
 }
 
+/* Few words are stepped over and over: what they mean is remembered. NULL: illegal. */
+static const struct isa_insn *step_decode(struct jit_hart *own, uint32_t word)
+{
+    struct step_decoded *entry = &own->decoded[(word >> 20 ^ word >> 7) % STEP_DECODED];
+    if (entry->word != word) {
+        if (!isa_decode(word, &entry->insn)) {
+            entry->word = 0;
+            return NULL;
+        }
+        entry->word = word;
+    }
+    return &entry->insn;
+}
+
 /* CSRs whose value depends on how many instructions were run. */
 static bool step_counts(unsigned csr)
 {
@@ -34,6 +48,11 @@ static void step_csr(struct riscv_hart *h, struct jit_hart *own, const struct is
                      enum csr_op op, uint64_t operand, uint32_t word)
 {
     uint64_t old;
+    uint8_t frm = h->frm;
+    bool floating = insn->imm >= 1 && insn->imm <= 3;
+    if (floating) {
+        host_sync_flags(h);
+    }
     if (step_counts((unsigned)insn->imm)) {
         own->counting = true;
         jit_forget(h);
@@ -47,6 +66,10 @@ static void step_csr(struct riscv_hart *h, struct jit_hart *own, const struct is
     }
     if (insn->rd != 0) {
         h->x[insn->rd] = old;
+    }
+    if (floating && h->frm != frm) {
+        host_fp_end(h);
+        host_fp_begin(h);
     }
     h->pc += insn->length;
     h->instret++;
@@ -87,26 +110,28 @@ static void step_wfi(struct riscv_hart *h, const struct isa_insn *insn, uint32_t
 bool jit_step_system(struct riscv_hart *h, struct jit_hart *own)
 {
     uint32_t word;
-    struct isa_insn insn;
-    if (!step_fetch(h, own, &word) || isa_length((uint16_t)word) == 2 ||
-        !isa_decode(word, &insn)) {
+    if (!step_fetch(h, own, &word) || isa_length((uint16_t)word) == 2) {
         return false;
     }
-    switch (insn.uop) {
-    case UOP_csr_write: step_csr(h, own, &insn, CSR_WRITE, h->x[insn.rs1], word); return true;
-    case UOP_csr_set: step_csr(h, own, &insn, CSR_SET, h->x[insn.rs1], word); return true;
-    case UOP_csr_clear: step_csr(h, own, &insn, CSR_CLEAR, h->x[insn.rs1], word); return true;
-    case UOP_csri_write: step_csr(h, own, &insn, CSR_WRITE, insn.rs1, word); return true;
-    case UOP_csri_set: step_csr(h, own, &insn, CSR_SET, insn.rs1, word); return true;
-    case UOP_csri_clear: step_csr(h, own, &insn, CSR_CLEAR, insn.rs1, word); return true;
+    const struct isa_insn *insn = step_decode(own, word);
+    if (insn == NULL) {
+        return false;
+    }
+    switch (insn->uop) {
+    case UOP_csr_write: step_csr(h, own, insn, CSR_WRITE, h->x[insn->rs1], word); return true;
+    case UOP_csr_set: step_csr(h, own, insn, CSR_SET, h->x[insn->rs1], word); return true;
+    case UOP_csr_clear: step_csr(h, own, insn, CSR_CLEAR, h->x[insn->rs1], word); return true;
+    case UOP_csri_write: step_csr(h, own, insn, CSR_WRITE, insn->rs1, word); return true;
+    case UOP_csri_set: step_csr(h, own, insn, CSR_SET, insn->rs1, word); return true;
+    case UOP_csri_clear: step_csr(h, own, insn, CSR_CLEAR, insn->rs1, word); return true;
     case UOP_trap_ecall: riscv_ecall(h); return true;
     case UOP_sys_mret: step_return(h, riscv_mret, word); return true;
     case UOP_sys_sret: step_return(h, riscv_sret, word); return true;
     case UOP_sys_sfence:
-    case UOP_sys_sinval: step_fence_vma(h, &insn, word); return true;
-    case UOP_sys_wfi: step_wfi(h, &insn, word); return true;
+    case UOP_sys_sinval: step_fence_vma(h, insn, word); return true;
+    case UOP_sys_wfi: step_wfi(h, insn, word); return true;
     case UOP_fence_code:
-        h->pc += insn.length;
+        h->pc += insn->length;
         h->instret++;
         h->hart.engine->fence_instructions(&h->hart);
         return true;

@@ -5,9 +5,18 @@
 #include <stdint.h>
 
 #include "emu/riscv/hart.h"
+#include "emu/riscv/isa.h"
 
 struct interp;
 struct jit;
+
+#define STEP_DECODED 64
+
+/* A word and what it means. */
+struct step_decoded {
+    uint32_t word; /* 0, which is illegal, when empty */
+    struct isa_insn insn;
+};
 
 /* What the translator keeps for a hart besides the area. */
 struct jit_hart {
@@ -16,6 +25,7 @@ struct jit_hart {
     uint32_t exit;         /* exit that led to the present pc and may be linked; or JIT_NONE */
     bool counting;         /* the guest has looked at instret: count from now on */
     uint64_t steps;
+    struct step_decoded decoded[STEP_DECODED];
 };
 
 /* Runs the instruction at h->pc if it is a CSR access, an environment call, a return from a trap,

@@ -6,11 +6,16 @@
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
 
+void interp_one_flush(struct interp *in)
+{
+    in->epoch++;
+    interp_forget_fetches(in);
+}
+
 void interp_one(struct riscv_hart *h, struct interp *in)
 {
     struct mmu_result result;
     enum riscv_cause cause = CAUSE_FETCH_ACCESS;
-    interp_forget_fetches(in);
     in->fetch = in->cache[h->bank_fetch];
     in->tlb = &h->bank[h->bank_data];
     if (!mmu_translate(h, h->pc, 2, MMU_FETCH, h->bank_fetch, &result, &cause) ||

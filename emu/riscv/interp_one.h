@@ -12,5 +12,8 @@ struct interp *interp_one_new(GError **error);
 /* Frees it; accepts NULL. */
 void interp_one_free(struct interp *in);
 
+/* Translations or code changed: forget what was fetched. */
+void interp_one_flush(struct interp *in);
+
 /* Runs the instruction at h->pc, or takes the exception that fetching it takes. */
 void interp_one(struct riscv_hart *h, struct interp *in);

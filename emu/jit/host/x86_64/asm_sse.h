@@ -21,6 +21,8 @@ void x86_vmov_xx(struct x86_asm *as, unsigned dst, unsigned src);
 void x86_vload(struct x86_asm *as, bool f64, unsigned dst, struct x86_mem src);
 /* vmovss/vmovsd [mem], xmm */
 void x86_vstore(struct x86_asm *as, bool f64, struct x86_mem dst, unsigned src);
+/* vmovups [mem], xmm: all 16 bytes */
+void x86_vstore_u(struct x86_asm *as, struct x86_mem dst, unsigned src);
 /* Packed logic by opcode on whole registers: 0x54 vandps, 0x55 vandnps, 0x56 vorps, 0x57 vxorps. */
 void x86_vlogic(struct x86_asm *as, unsigned opcode, unsigned dst, unsigned a, unsigned b);
 /* The same with a memory operand. */

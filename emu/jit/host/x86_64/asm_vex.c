@@ -100,6 +100,11 @@ void x86_vstore(struct x86_asm *as, bool f64, struct x86_mem dst, unsigned src)
     vex_rm(as, (struct vex){ MAP_0F, f64 ? PP_F2 : PP_F3, 0x11, false, (int)src, 0 }, dst);
 }
 
+void x86_vstore_u(struct x86_asm *as, struct x86_mem dst, unsigned src)
+{
+    vex_rm(as, (struct vex){ MAP_0F, PP_NONE, 0x11, false, (int)src, 0 }, dst);
+}
+
 void x86_vlogic(struct x86_asm *as, unsigned opcode, unsigned dst, unsigned a, unsigned b)
 {
     vex_rr(as, (struct vex){ MAP_0F, PP_NONE, (uint8_t)opcode, false, (int)dst, (int)a }, (int)b);

@@ -315,9 +315,22 @@ static void emit_pc(struct emitter *e, unsigned index)
     }
 }
 
+/* CSRs that are plain storage. */
+static void emit_csr(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_mem csr = x86_at(HART, (int32_t)ins->imm);
+    if (ins->op == IR_CSRGET) {
+        x86_mov_rm(&e->as, true, regs_write(&e->x, (uint16_t)index), csr);
+    } else {
+        x86_store(&e->as, 8, csr, regs_read(&e->x, ins->a));
+    }
+}
+
 bool emit_integer(struct emitter *e, unsigned index)
 {
     switch ((enum ir_op)e->block->ins[index].op) {
+    case IR_CSRGET: case IR_CSRPUT: emit_csr(e, index); return true;
     case IR_PC: emit_pc(e, index); return true;
     case IR_ADD: emit_group1(e, index, X86_ADD); return true;
     case IR_SUB: emit_group1(e, index, X86_SUB); return true;

@@ -320,6 +320,22 @@ static void emit_store_conditional(struct emitter *e, unsigned index)
     regs_define(&e->x, (uint16_t)index, RAX);
 }
 
+/* cbo.zero: 64 bytes that lie in one page. */
+static void emit_zero(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_asm *as = &e->as;
+    x86_cmp_m8i(as, x86_at(HART, AREA_OFFSET(zero_usable)), 0);
+    emit_cold(e, emit_cold_step, ins, x86_jcc(as, CC_E));
+    enum x86_reg address = emit_address(e, ins);
+    emit_cold(e, emit_cold_step, ins, emit_probe(e, address, 64, TLB_WRITE));
+    unsigned zero = (unsigned)regs_scratch(&e->f);
+    x86_vlogic(as, 0x57, zero, zero, zero);
+    for (int32_t at = 0; at < 64; at += 16) {
+        x86_vstore_u(as, x86_indexed(RCX, address, at), zero);
+    }
+}
+
 bool emit_memory(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
@@ -329,6 +345,7 @@ bool emit_memory(struct emitter *e, unsigned index)
     case IR_AMO: emit_amo(e, index); return true;
     case IR_LR: emit_load_reserved(e, index); return true;
     case IR_SC: emit_store_conditional(e, index); return true;
+    case IR_ZERO: emit_zero(e, index); return true;
     case IR_FENCE: x86_full_fence(&e->as); return true;
     default: return false;
     }
