@@ -50,7 +50,7 @@ struct bus *bus_new(struct host_mutex *lock);
 void bus_free(struct bus *bus);
 
 /* Adds RAM or ROM; false and `error` if it overlaps something. Base and size are page multiples;
- * `name` must outlive the bus, here and below. */
+ * `name` must outlive the bus, here and below; where harts run, `host` is page-aligned. */
 bool bus_add_memory(struct bus *bus, const char *name, gpa_t base, uint64_t size, uint8_t *host,
                     bool writable, GError **error);
 

@@ -58,7 +58,7 @@ struct interp_page {
     struct interp_slot slot[INTERP_PAGE_SLOTS + 1]; /* the last one leads to the next page */
     struct interp_slot straddle[3];
     uint32_t straddle_word; /* what straddle[0] was decoded from */
-    uint32_t index;         /* in the pool */
+    bool recent;            /* looked up since the search for a victim last came by */
     uint64_t epoch;         /* interp.epoch when the copy was last compared with memory */
     const uint8_t *host;    /* the page in guest memory; NULL: not in use */
     struct interp_page *next; /* with the same hash */
@@ -80,7 +80,7 @@ struct interp {
     unsigned fp_flags;           /* whose address is known keeps the compiler from jumping on */
     uint64_t epoch;              /* counts fence.i */
     bool filled[BANK_COUNT];     /* whether cache[bank] is not empty */
-    unsigned pages_used, victim; /* the pool is filled first, then taken in turn */
+    unsigned pages_used, victim; /* the pool is filled first; then, who was not used for a round */
     struct interp_page *pool;
     struct interp_page *hash[1u << INTERP_HASH_BITS];
     struct interp_page *step;    /* for single instructions of pages that cannot be kept */

@@ -84,15 +84,18 @@ static void page_drop(struct interp *in, struct interp_page *page)
 static struct interp_page *page_take(struct interp *in, const struct interp_page *keep)
 {
     if (in->pages_used < INTERP_PAGES) {
-        struct interp_page *page = &in->pool[in->pages_used];
-        page->index = in->pages_used++;
-        return page;
+        return &in->pool[in->pages_used++];
     }
+    struct interp_page *page;
+    bool recent;
     do {
         in->victim = (in->victim + 1) % INTERP_PAGES;
-    } while (&in->pool[in->victim] == keep);
-    page_drop(in, &in->pool[in->victim]);
-    return &in->pool[in->victim];
+        page = &in->pool[in->victim];
+        recent = page->recent;
+        page->recent = false;
+    } while (recent || page == keep);
+    page_drop(in, page);
+    return page;
 }
 
 struct interp_page *interp_page_get(struct interp *in, const uint8_t *host,
@@ -115,6 +118,7 @@ struct interp_page *interp_page_get(struct interp *in, const uint8_t *host,
     } else if (page->epoch != in->epoch) {
         page_refresh(in, page);
     }
+    page->recent = true;
     return page;
 }
 
