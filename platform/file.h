@@ -26,6 +26,13 @@ enum file_error {
     FILE_ERROR_IO = -1,       /* anything not below */
     FILE_ERROR_NO_SPACE = -2, /* disk full, quota, file too large */
     FILE_ERROR_READ_ONLY = -3,
+    FILE_ERROR_AGAIN = -4, /* host_file_read_cached: it would have to wait */
+};
+
+/* A piece of memory that takes part in a transfer. */
+struct host_vec {
+    uint8_t *base;
+    size_t size;
 };
 
 enum host_file_type { HOST_FILE_REGULAR, HOST_FILE_DIRECTORY, HOST_FILE_BLOCK, HOST_FILE_OTHER };
@@ -50,6 +57,20 @@ int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t
 
 /* Writes all `size` bytes at `offset`: `size` or an error (then an unknown part was written). */
 int64_t host_file_write(struct host_file *file, const void *data, size_t size, uint64_t offset);
+
+/* The same for memory in several pieces, which follow each other in the file. */
+int64_t host_file_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                           uint64_t offset);
+
+/* The same for memory in several pieces, which follow each other in the file. */
+int64_t host_file_write_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                            uint64_t offset);
+
+/* Reads all pieces if the host has all of it in its cache, and never waits for a disk: the whole
+ * size, or FILE_ERROR_AGAIN, also at the end of the file and on hosts that cannot tell; then an
+ * unknown part was read. */
+int64_t host_file_read_cached(struct host_file *file, const struct host_vec *vec, unsigned count,
+                              uint64_t offset);
 
 /* Returns 0 once all writes that returned before are on stable storage, or an error. */
 int host_file_flush(struct host_file *file);

@@ -14,6 +14,7 @@
 
 #include "aio/context.h"
 #include "aio/threadpool.h"
+#include "platform/file.h"
 
 struct block;
 struct block_request;
@@ -22,32 +23,27 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 
 typedef void block_done_fn(struct block_request *request, int result);
 
-/* A piece of memory that takes part in a transfer. */
-struct block_vec {
-    uint8_t *base;
-    size_t size;
-};
-
 enum block_state { BLOCK_IDLE, BLOCK_QUEUED, BLOCK_RUNNING, BLOCK_CANCELLED };
 
 /* Embed it. Memory in `vec`, and `vec` itself, must stay valid until done. */
 struct block_request {
     enum block_op op;
     uint64_t offset; /* bytes */
-    const struct block_vec *vec;
+    const struct host_vec *vec;
     unsigned vec_count;
     block_done_fn *done; /* result: 0 or a negative enum file_error */
     /* Private to the driver. */
     struct block *block;
     enum block_state state; /* guarded by the driver's lock */
+    struct block_request *next;
 };
 
 struct block_options {
     const char *path;
     bool read_only;
-    bool snapshot;       /* writes go to memory and are lost at the end (-snapshot) */
-    bool sync_each;      /* cache=writethrough, directsync */
-    bool ignore_flush;   /* cache=unsafe */
+    bool snapshot;     /* writes go to memory and are lost at the end (-snapshot) */
+    bool sync_each;    /* cache=writethrough, directsync */
+    bool ignore_flush; /* cache=unsafe */
 };
 
 /* Opens a raw image and locks it against other writers; NULL and `error` name the file and why. */

@@ -8,3 +8,7 @@
 
 /* Reads exactly `size` bytes at `offset`, zeros behind the end. 0 or an enum file_error. */
 int image_read(struct host_file *file, uint8_t *data, size_t size, uint64_t offset);
+
+/* The same for memory in several pieces. */
+int image_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                   uint64_t offset);

@@ -12,7 +12,9 @@
 #include "platform/file.h"
 #include "platform/thread.h"
 
-#define SECTOR_SIZE 512u
+#define SECTOR_SIZE    512u
+#define QUICK_SIZE_MAX 65536u /* more would hold the loop for too long */
+#define QUICK_MISSES   16u
 
 struct block {
     struct aio_context *ctx;
@@ -21,22 +23,36 @@ struct block {
     struct overlay *overlay; /* NULL: writes go to the file */
     char *path;
     bool read_only, sync_each, ignore_flush;
-    uint64_t size;      /* of the file when it was opened */
-    unsigned in_flight; /* home thread */
+    uint64_t size; /* of the file when it was opened */
+    /* Of the home thread: requests not yet done, and those of them that are read already. */
+    unsigned in_flight;
+    struct block_request *quick, **quick_end;
+    struct aio_bh *quick_bh;
+    unsigned quick_misses; /* in a row, up to QUICK_MISSES; then it counts tries */
 
     struct host_mutex lock; /* guards the state of the requests, and what follows; a leaf */
     struct host_cond stopped;
     bool flush_failed; /* the host has lost writes: no later flush can be a promise */
 };
 
-int image_read(struct host_file *file, uint8_t *data, size_t size, uint64_t offset)
+int image_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                   uint64_t offset)
 {
-    int64_t got = host_file_read(file, data, size, offset);
+    int64_t got = host_file_read_vec(file, vec, count, offset);
     if (got < 0) {
         return (int)got;
     }
-    memset(data + got, 0, size - (size_t)got);
+    for (unsigned i = 0; i < count; i++) {
+        size_t part = MIN((size_t)got, vec[i].size);
+        memset(vec[i].base + part, 0, vec[i].size - part);
+        got -= (int64_t)part;
+    }
     return 0;
+}
+
+int image_read(struct host_file *file, uint8_t *data, size_t size, uint64_t offset)
+{
+    return image_read_vec(file, &(struct host_vec){ data, size }, 1, offset);
 }
 
 static int raw_flush(struct block *block)
@@ -52,19 +68,28 @@ static int raw_flush(struct block *block)
     return failed && result == 0 ? FILE_ERROR_IO : result;
 }
 
-static int raw_read(struct block *block, const struct block_vec *vec, uint64_t offset)
+static int raw_transfer_overlay(struct block *block, const struct block_request *request)
 {
-    return block->overlay != NULL ? overlay_read(block->overlay, vec->base, vec->size, offset)
-                                  : image_read(block->file, vec->base, vec->size, offset);
+    uint64_t offset = request->offset;
+    int result = 0;
+    for (unsigned i = 0; i < request->vec_count && result == 0; i++) {
+        const struct host_vec *vec = &request->vec[i];
+        result = request->op == BLOCK_WRITE
+                     ? overlay_write(block->overlay, vec->base, vec->size, offset)
+                     : overlay_read(block->overlay, vec->base, vec->size, offset);
+        offset += vec->size;
+    }
+    return result;
 }
 
-static int raw_write(struct block *block, const struct block_vec *vec, uint64_t offset)
+static int raw_write(struct block *block, const struct block_request *request)
 {
-    if (block->overlay != NULL) {
-        return overlay_write(block->overlay, vec->base, vec->size, offset);
+    int64_t result =
+        host_file_write_vec(block->file, request->vec, request->vec_count, request->offset);
+    if (result < 0) {
+        return (int)result;
     }
-    int64_t result = host_file_write(block->file, vec->base, vec->size, offset);
-    return result < 0 ? (int)result : 0;
+    return block->sync_each ? raw_flush(block) : 0;
 }
 
 /* Whether all of a transfer lies in the image. */
@@ -86,7 +111,6 @@ static bool raw_in_range(const struct block *block, const struct block_request *
 
 static int raw_transfer(struct block *block, const struct block_request *request)
 {
-    uint64_t offset = request->offset;
     bool write = request->op == BLOCK_WRITE;
     if (write && block->read_only) {
         return FILE_ERROR_READ_ONLY;
@@ -94,15 +118,11 @@ static int raw_transfer(struct block *block, const struct block_request *request
     if (!raw_in_range(block, request)) {
         return FILE_ERROR_IO;
     }
-    for (unsigned i = 0; i < request->vec_count; i++) {
-        const struct block_vec *vec = &request->vec[i];
-        int result = write ? raw_write(block, vec, offset) : raw_read(block, vec, offset);
-        if (result < 0) {
-            return result;
-        }
-        offset += vec->size;
+    if (block->overlay != NULL) {
+        return raw_transfer_overlay(block, request);
     }
-    return write && block->sync_each ? raw_flush(block) : 0;
+    return write ? raw_write(block, request)
+                 : image_read_vec(block->file, request->vec, request->vec_count, request->offset);
 }
 
 /* On a worker. */
@@ -128,22 +148,74 @@ static int64_t raw_work(void *opaque)
     return result;
 }
 
-static void raw_done(void *opaque, int64_t result)
+static void raw_complete(struct block_request *request, int result)
 {
-    struct block_request *request = opaque;
     struct block *block = request->block;
     assert(block->in_flight > 0 && result <= 0);
     block->in_flight--;
     request->state = BLOCK_IDLE;
-    request->done(request, (int)result);
+    request->done(request, result);
+}
+
+static void raw_done(void *opaque, int64_t result)
+{
+    raw_complete(opaque, (int)result);
+}
+
+/* Completes what was read at once. Scheduled again before each, for a completion that polls. */
+static void raw_quick_done(void *opaque)
+{
+    struct block *block = opaque;
+    struct block_request *request;
+    while ((request = block->quick) != NULL) {
+        block->quick = request->next;
+        if (block->quick != NULL) {
+            aio_bh_schedule(block->quick_bh);
+        } else {
+            block->quick_end = &block->quick;
+        }
+        raw_complete(request, 0);
+    }
+}
+
+static size_t raw_size(const struct block_request *request)
+{
+    size_t size = 0;
+    for (unsigned i = 0; i < request->vec_count; i++) {
+        size += request->vec[i].size;
+    }
+    return size;
+}
+
+/* Reads a little that the host has in its cache, without the way to a worker and back. After
+ * misses it tries only now and then. */
+static bool raw_read_quick(struct block *block, struct block_request *request)
+{
+    if (request->op != BLOCK_READ || block->overlay != NULL || raw_size(request) > QUICK_SIZE_MAX ||
+        (block->quick_misses >= QUICK_MISSES && ++block->quick_misses % QUICK_MISSES != 0)) {
+        return false;
+    }
+    if (host_file_read_cached(block->file, request->vec, request->vec_count, request->offset) < 0) {
+        block->quick_misses += block->quick_misses < QUICK_MISSES;
+        return false;
+    }
+    block->quick_misses = 0;
+    request->next = NULL;
+    *block->quick_end = request;
+    block->quick_end = &request->next;
+    aio_bh_schedule(block->quick_bh);
+    return true;
 }
 
 void block_submit(struct block *block, struct block_request *request)
 {
     request->block = block;
-    request->state = BLOCK_QUEUED;
+    request->state = BLOCK_IDLE;
     block->in_flight++;
-    thread_pool_submit(block->pool, raw_work, raw_done, request);
+    if (!raw_read_quick(block, request)) {
+        request->state = BLOCK_QUEUED;
+        thread_pool_submit(block->pool, raw_work, raw_done, request);
+    }
 }
 
 void block_cancel(struct block *block, struct block_request *request)
@@ -213,6 +285,8 @@ struct block *block_open_raw(struct aio_context *ctx, struct thread_pool *pool,
     block->read_only = options->read_only;
     block->sync_each = options->sync_each;
     block->ignore_flush = options->ignore_flush;
+    block->quick_end = &block->quick;
+    block->quick_bh = aio_bh_new(ctx, "block-quick", raw_quick_done, block);
     host_mutex_init(&block->lock);
     host_cond_init(&block->stopped);
     if (options->snapshot && !options->read_only) {
@@ -229,6 +303,7 @@ void block_close(struct block *block)
     }
     block_drain(block);
     raw_flush(block);
+    aio_bh_delete(block->quick_bh);
     overlay_free(block->overlay);
     host_file_close(block->file);
     host_cond_finish(&block->stopped);

@@ -56,7 +56,7 @@ struct blk_request {
     uint32_t write_size; /* of the chain; the last byte is the status */
     struct virtq_segment status;
     gpa_t *gpa; /* of each vec */
-    struct block_vec vec[];
+    struct host_vec vec[];
 };
 
 /* The last byte that a chain lets us write. */
@@ -124,7 +124,7 @@ static void blk_add_vec(struct blk_request *r, uint8_t *host, gpa_t gpa, size_t 
         r->vec[count - 1].size += size;
         return;
     }
-    r->vec[count] = (struct block_vec){ host, size };
+    r->vec[count] = (struct host_vec){ host, size };
     r->gpa[count] = gpa;
     r->request.vec_count++;
 }
@@ -148,7 +148,7 @@ static void blk_start(struct virtio_blk *blk, const struct virtq_request *pop, e
 {
     unsigned count = op == BLOCK_READ ? pop->write_count : pop->read_count;
     struct blk_request *r =
-        g_malloc0(sizeof(*r) + count * (sizeof(struct block_vec) + sizeof(gpa_t)));
+        g_malloc0(sizeof(*r) + count * (sizeof(struct host_vec) + sizeof(gpa_t)));
     r->gpa = (gpa_t *)(void *)&r->vec[count];
     r->blk = blk;
     r->link.data = r;

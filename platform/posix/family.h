@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <glib.h>
 
@@ -38,6 +39,9 @@ int family_codemem_map(size_t size, void **ret_rw, void **ret_rx);
 
 /* Makes all data of a file durable. 0, or an errno. */
 int family_file_flush(int fd);
+
+/* Reads what the kernel has in its cache; as preadv(2), less or -1 where it would wait. */
+ssize_t family_file_read_cached(int fd, const struct iovec *iov, int count, off_t offset);
 
 /* Length of a block device. 0, or an errno. */
 int family_device_size(int fd, uint64_t *ret_size);

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "platform/posix/fail.h"
 #include "platform/posix/family.h"
 
 #define TRANSFER_MAX ((size_t)1 << 30) /* below what one call of any kernel takes */
+#define VEC_MAX      256               /* below IOV_MAX of any kernel */
 
 struct host_file {
     int fd;
@@ -118,16 +120,61 @@ bool host_file_type(const char *path, enum host_file_type *ret_type, GError **er
     return true;
 }
 
-int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t offset)
+/* Where a transfer in pieces has come to. */
+struct vec_place {
+    const struct host_vec *vec;
+    unsigned count; /* left, the one that `done` lies in included */
+    size_t done;    /* bytes of the first */
+};
+
+/* The next pieces for one call of the host's; returns their number, 0 at the end. */
+static int vec_next(const struct vec_place *place, struct iovec *ret_iov)
 {
-    size_t done = 0;
-    assert(size <= INT64_MAX);
-    if (offset > (uint64_t)INT64_MAX - size) {
+    int used = 0;
+    size_t total = 0, skip = place->done;
+    for (unsigned i = 0; i < place->count && used < VEC_MAX && total < TRANSFER_MAX; i++) {
+        size_t size = MIN(place->vec[i].size - skip, TRANSFER_MAX - total);
+        ret_iov[used] = (struct iovec){ place->vec[i].base + skip, size };
+        used += size > 0;
+        total += size;
+        skip = 0;
+    }
+    return used;
+}
+
+static void vec_advance(struct vec_place *place, size_t size)
+{
+    place->done += size;
+    while (place->count > 0 && place->done >= place->vec->size) {
+        place->done -= place->vec->size;
+        place->vec++;
+        place->count--;
+    }
+    assert(place->count > 0 || place->done == 0);
+}
+
+static uint64_t vec_size(const struct host_vec *vec, unsigned count)
+{
+    uint64_t size = 0;
+    for (unsigned i = 0; i < count; i++) {
+        assert(vec[i].size <= INT64_MAX - size);
+        size += vec[i].size;
+    }
+    return size;
+}
+
+int64_t host_file_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                           uint64_t offset)
+{
+    struct vec_place place = { vec, count, 0 };
+    struct iovec iov[VEC_MAX];
+    uint64_t done = 0;
+    int used;
+    if (offset > (uint64_t)INT64_MAX - vec_size(vec, count)) {
         return FILE_ERROR_IO;
     }
-    while (done < size) {
-        size_t step = MIN(size - done, TRANSFER_MAX);
-        ssize_t got = pread(file->fd, (char *)data + done, step, (off_t)(offset + done));
+    while ((used = vec_next(&place, iov)) > 0) {
+        ssize_t got = preadv(file->fd, iov, used, (off_t)(offset + done));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -137,33 +184,61 @@ int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t
         if (got == 0) {
             break;
         }
-        done += (size_t)got;
+        done += (uint64_t)got;
+        vec_advance(&place, (size_t)got);
     }
     return (int64_t)done;
 }
 
-int64_t host_file_write(struct host_file *file, const void *data, size_t size, uint64_t offset)
+int64_t host_file_write_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                            uint64_t offset)
 {
-    size_t done = 0;
-    assert(size <= INT64_MAX);
-    if (offset > (uint64_t)INT64_MAX - size) {
+    struct vec_place place = { vec, count, 0 };
+    struct iovec iov[VEC_MAX];
+    uint64_t done = 0;
+    int used;
+    if (offset > (uint64_t)INT64_MAX - vec_size(vec, count)) {
         return FILE_ERROR_NO_SPACE;
     }
     if (!file->writable) {
         return FILE_ERROR_READ_ONLY;
     }
-    while (done < size) {
-        size_t step = MIN(size - done, TRANSFER_MAX);
-        ssize_t put = pwrite(file->fd, (const char *)data + done, step, (off_t)(offset + done));
+    while ((used = vec_next(&place, iov)) > 0) {
+        ssize_t put = pwritev(file->fd, iov, used, (off_t)(offset + done));
         if (put < 0 && errno == EINTR) {
             continue;
         }
         if (put <= 0) {
             return put < 0 ? file_error_of(errno) : FILE_ERROR_IO;
         }
-        done += (size_t)put;
+        done += (uint64_t)put;
+        vec_advance(&place, (size_t)put);
     }
     return (int64_t)done;
+}
+
+int64_t host_file_read_cached(struct host_file *file, const struct host_vec *vec, unsigned count,
+                              uint64_t offset)
+{
+    struct vec_place place = { vec, count, 0 };
+    struct iovec iov[VEC_MAX];
+    uint64_t size = vec_size(vec, count);
+    int used = vec_next(&place, iov);
+    if (count > VEC_MAX || size > TRANSFER_MAX || offset > (uint64_t)INT64_MAX - size) {
+        return FILE_ERROR_AGAIN;
+    }
+    ssize_t got = family_file_read_cached(file->fd, iov, used, (off_t)offset);
+    return got >= 0 && (uint64_t)got == size ? (int64_t)got : FILE_ERROR_AGAIN;
+}
+
+int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t offset)
+{
+    return host_file_read_vec(file, &(struct host_vec){ data, size }, 1, offset);
+}
+
+int64_t host_file_write(struct host_file *file, const void *data, size_t size, uint64_t offset)
+{
+    return host_file_write_vec(file, &(struct host_vec){ (void *)data, size }, 1, offset);
 }
 
 /* A character device has nothing to flush and says so. */

@@ -206,20 +206,33 @@ static DWORD transfer(struct host_file *file, void *data, size_t size, uint64_t 
     return GetOverlappedResult(file->handle, &at, ret_done, TRUE) ? 0 : GetLastError();
 }
 
-static int64_t transfer_all(struct host_file *file, void *data, size_t size, uint64_t offset,
-                            bool write)
+/* One piece; returns 0 or GetLastError's number. */
+static DWORD transfer_piece(struct host_file *file, const struct host_vec *vec, uint64_t offset,
+                            bool write, HANDLE event, size_t *ret_done)
+{
+    size_t done = 0;
+    DWORD number = 0, step = 1;
+    while (number == 0 && step > 0 && done < vec->size) {
+        number =
+            transfer(file, vec->base + done, vec->size - done, offset + done, write, event, &step);
+        done += step;
+    }
+    *ret_done = done;
+    return number;
+}
+
+static int64_t transfer_all(struct host_file *file, const struct host_vec *vec, unsigned count,
+                            uint64_t offset, bool write)
 {
     HANDLE event = event_take(file);
-    size_t done = 0;
+    uint64_t done = 0;
+    bool whole = true;
     DWORD number = event ? 0 : GetLastError();
-    while (!number && done < size) {
-        DWORD step;
-        number =
-            transfer(file, (char *)data + done, size - done, offset + done, write, event, &step);
-        if (!number && step == 0) {
-            break;
-        }
-        done += step;
+    for (unsigned i = 0; i < count && number == 0 && whole; i++) {
+        size_t part;
+        number = transfer_piece(file, &vec[i], offset + done, write, event, &part);
+        whole = part == vec[i].size;
+        done += part;
     }
     if (event) {
         event_give(file, event);
@@ -227,28 +240,52 @@ static int64_t transfer_all(struct host_file *file, void *data, size_t size, uin
     if (number && !(number == ERROR_HANDLE_EOF && !write)) {
         return file_error_of(number);
     }
-    return write && done < size ? FILE_ERROR_IO : (int64_t)done;
+    return write && !whole ? FILE_ERROR_IO : (int64_t)done;
+}
+
+static bool vec_fits(const struct host_vec *vec, unsigned count, uint64_t offset)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (offset > INT64_MAX || vec[i].size > INT64_MAX - offset) {
+            return false;
+        }
+        offset += vec[i].size;
+    }
+    return true;
+}
+
+int64_t host_file_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                           uint64_t offset)
+{
+    return vec_fits(vec, count, offset) ? transfer_all(file, vec, count, offset, false)
+                                        : FILE_ERROR_IO;
+}
+
+int64_t host_file_write_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                            uint64_t offset)
+{
+    if (!vec_fits(vec, count, offset)) {
+        return FILE_ERROR_NO_SPACE;
+    }
+    return file->writable ? transfer_all(file, vec, count, offset, true) : FILE_ERROR_READ_ONLY;
+}
+
+/* There is no way to ask. */
+int64_t host_file_read_cached(struct host_file *file, const struct host_vec *vec, unsigned count,
+                              uint64_t offset)
+{
+    (void)file, (void)vec, (void)count, (void)offset;
+    return FILE_ERROR_AGAIN;
 }
 
 int64_t host_file_read(struct host_file *file, void *data, size_t size, uint64_t offset)
 {
-    assert(size <= INT64_MAX);
-    if (offset > (uint64_t)INT64_MAX - size) {
-        return FILE_ERROR_IO;
-    }
-    return transfer_all(file, data, size, offset, false);
+    return host_file_read_vec(file, &(struct host_vec){ data, size }, 1, offset);
 }
 
 int64_t host_file_write(struct host_file *file, const void *data, size_t size, uint64_t offset)
 {
-    assert(size <= INT64_MAX);
-    if (offset > (uint64_t)INT64_MAX - size) {
-        return FILE_ERROR_NO_SPACE;
-    }
-    if (!file->writable) {
-        return FILE_ERROR_READ_ONLY;
-    }
-    return transfer_all(file, (void *)data, size, offset, true);
+    return host_file_write_vec(file, &(struct host_vec){ (void *)data, size }, 1, offset);
 }
 
 /* A handle that cannot write has nothing of ours to flush, and a device like NUL cannot. */

@@ -25,6 +25,7 @@ static struct {
     unsigned count[FAKE_FILE_CALLS];
     unsigned fail_at[FAKE_FILE_CALLS];
     int failure[FAKE_FILE_CALLS];
+    bool cached;
 } disk;
 
 static struct host_mutex *disk_lock(void)
@@ -116,6 +117,13 @@ void fake_file_fail(enum fake_file_call call, unsigned nth, int failure)
     host_mutex_lock(disk_lock());
     disk.fail_at[call] = nth ? disk.count[call] + nth : 0;
     disk.failure[call] = failure;
+    host_mutex_unlock(disk_lock());
+}
+
+void fake_file_set_cached(bool cached)
+{
+    host_mutex_lock(disk_lock());
+    disk.cached = cached;
     host_mutex_unlock(disk_lock());
 }
 
@@ -250,6 +258,47 @@ int64_t host_file_write(struct host_file *file, const void *data, size_t size, u
     }
     host_mutex_unlock(disk_lock());
     return failure ? failure : (int64_t)size;
+}
+
+int64_t host_file_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                           uint64_t offset)
+{
+    int64_t done = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int64_t got = host_file_read(file, vec[i].base, vec[i].size, offset + (uint64_t)done);
+        if (got < 0) {
+            return got;
+        }
+        done += got;
+    }
+    return done;
+}
+
+int64_t host_file_read_cached(struct host_file *file, const struct host_vec *vec, unsigned count,
+                              uint64_t offset)
+{
+    int64_t size = 0;
+    host_mutex_lock(disk_lock());
+    bool cached = disk.cached;
+    host_mutex_unlock(disk_lock());
+    for (unsigned i = 0; i < count; i++) {
+        size += (int64_t)vec[i].size;
+    }
+    return cached && host_file_read_vec(file, vec, count, offset) == size ? size : FILE_ERROR_AGAIN;
+}
+
+int64_t host_file_write_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
+                            uint64_t offset)
+{
+    int64_t done = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int64_t put = host_file_write(file, vec[i].base, vec[i].size, offset + (uint64_t)done);
+        if (put < 0) {
+            return put;
+        }
+        done += put;
+    }
+    return done;
 }
 
 int host_file_flush(struct host_file *file)

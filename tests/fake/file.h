@@ -35,6 +35,9 @@ uint8_t *fake_file_get(const char *path, size_t *ret_size);
  * enum file_error. A write that fails has written its first half. 0 takes it back. */
 void fake_file_fail(enum fake_file_call call, unsigned nth, int failure);
 
+/* Whether host_file_read_cached finds everything in the cache, or nothing (as after a reset). */
+void fake_file_set_cached(bool cached);
+
 /* How many calls of that kind there were since the reset. */
 unsigned fake_file_count(enum fake_file_call call);
 

@@ -60,6 +60,41 @@ static void test_positions(void)
     g_assert_true(host_file_remove(path, NULL));
 }
 
+/* Many pieces, empty and large ones among them, follow each other in the file. */
+static void test_pieces(void)
+{
+    enum { PIECES = 1000, BYTES = PIECES * (PIECES - 1) / 2 };
+    g_autofree char *path = path_of("pieces");
+    g_autofree uint8_t *out = g_malloc(BYTES), *in = g_malloc0(BYTES + 8);
+    struct host_vec out_vec[PIECES], in_vec[PIECES];
+    struct host_file *file = open_ok(path, READ_WRITE | HOST_FILE_CREATE);
+    for (unsigned i = 0, at = 0; i < PIECES; at += i++) {
+        memset(out + at, (int)(i % 251), i);
+        out_vec[i] = (struct host_vec){ out + at, i };
+        in_vec[i] = (struct host_vec){ in + at, i };
+    }
+    g_assert_cmpint(host_file_write_vec(file, out_vec, PIECES, 77), ==, BYTES);
+    g_assert_cmpint(host_file_read_vec(file, in_vec, PIECES, 77), ==, BYTES);
+    g_assert_cmpmem(in, BYTES, out, BYTES);
+    memset(in, 0, BYTES);
+    g_assert_cmpint(host_file_read_vec(file, in_vec, PIECES, 78), ==, BYTES - 1); /* at the end */
+    g_assert_cmpmem(in, BYTES - 1, out + 1, BYTES - 1);
+    g_assert_cmpint(host_file_read_vec(file, in_vec, 0, 0), ==, 0);
+    g_assert_cmpint(host_file_write_vec(file, out_vec, 1, 0), ==, 0); /* one empty piece */
+    g_assert_cmpint(host_file_read_vec(file, in_vec, 9, UINT64_MAX - 9), ==, FILE_ERROR_IO);
+    g_assert_cmpint(host_file_write_vec(file, out_vec, 9, UINT64_MAX - 9), <, 0);
+    memset(in, 0, BYTES);
+    int64_t cached = host_file_read_cached(file, in_vec, 100, 77);
+    if (cached != FILE_ERROR_AGAIN) { /* a host that can tell, and has it */
+        g_assert_cmpint(cached, ==, 4950);
+        g_assert_cmpmem(in, 4950, out, 4950);
+    }
+    g_assert_cmpint(host_file_read_cached(file, in_vec, 100, 77 + BYTES - 4000), ==,
+                    FILE_ERROR_AGAIN);
+    host_file_close(file);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
 static void test_beyond_4_gib(void)
 {
     g_autofree char *path = path_of("large");
@@ -312,6 +347,7 @@ int main(int argc, char **argv)
     folder = g_dir_make_tmp("tinamou-file-XXXXXX", NULL);
     g_assert_nonnull(folder);
     g_test_add_func("/file/positions", test_positions);
+    g_test_add_func("/file/pieces", test_pieces);
     g_test_add_func("/file/beyond-4-gib", test_beyond_4_gib);
     g_test_add_func("/file/modes", test_modes);
     g_test_add_func("/file/types", test_types);

@@ -16,6 +16,11 @@ int family_file_flush(int fd)
     return fdatasync(fd) < 0 ? errno : 0;
 }
 
+ssize_t family_file_read_cached(int fd, const struct iovec *iov, int count, off_t offset)
+{
+    return preadv2(fd, iov, count, offset, RWF_NOWAIT);
+}
+
 int family_device_size(int fd, uint64_t *ret_size)
 {
     return ioctl(fd, BLKGETSIZE64, ret_size) < 0 ? errno : 0;

@@ -16,6 +16,12 @@ int family_file_flush(int fd)
     return errno;
 }
 
+ssize_t family_file_read_cached(int fd, const struct iovec *iov, int count, off_t offset)
+{
+    (void)fd, (void)iov, (void)count, (void)offset;
+    return -1; /* there is no way to ask */
+}
+
 int family_device_size(int fd, uint64_t *ret_size)
 {
     uint64_t count;

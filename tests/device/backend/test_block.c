@@ -60,7 +60,7 @@ static void finish(void)
 /* One request, to its end. */
 static int run(enum block_op op, void *data, size_t size, uint64_t offset)
 {
-    struct block_vec vec = { data, size };
+    struct host_vec vec = { data, size };
     struct block_request request = {
         .op = op, .offset = offset, .vec = &vec, .vec_count = size > 0, .done = done
     };
@@ -105,7 +105,7 @@ static void test_pieces(void)
     uint8_t a[512], c[1024], d[512];
     put_image(SIZE);
     setup(&(struct block_options){ .path = "disk" });
-    struct block_vec vec[] = { { a, sizeof(a) }, { c, sizeof(c) }, { d, sizeof(d) } };
+    struct host_vec vec[] = { { a, sizeof(a) }, { c, sizeof(c) }, { d, sizeof(d) } };
     struct block_request request = {
         .op = BLOCK_READ, .offset = 512, .vec = vec, .vec_count = 3, .done = done
     };
@@ -118,17 +118,52 @@ static void test_pieces(void)
     finish();
 }
 
+/* What the host has in its cache is read without a worker, in order, and never from inside. */
+static void test_cached(void)
+{
+    static uint8_t data[REQUESTS][1024];
+    struct block_request request[REQUESTS];
+    struct host_vec vec[REQUESTS];
+    put_image(SIZE + 100);
+    setup(&(struct block_options){ .path = "disk" });
+    for (unsigned round = 0; round < 4; round++) {
+        fake_file_set_cached(round % 2 == 1);
+        memset(data, 0xee, sizeof(data));
+        b.done = 0;
+        for (unsigned i = 0; i < REQUESTS; i++) {
+            vec[i] = (struct host_vec){ data[i], sizeof(data[i]) };
+            request[i] = (struct block_request){
+                .op = BLOCK_READ, .offset = i * 1024u, .vec = &vec[i], .vec_count = 1, .done = done
+            };
+            block_submit(b.block, &request[i]);
+        }
+        g_assert_cmpuint(b.done, ==, 0);
+        block_drain(b.block);
+        g_assert_cmpuint(b.done, ==, REQUESTS);
+        check_file(0, data, sizeof(data));
+    }
+    g_assert_cmpint(run(BLOCK_READ, data, 512, SIZE), ==, 0); /* the end, and zeros behind it */
+    g_assert_cmpuint(data[0][99], !=, 0);
+    g_assert_cmpuint(data[0][100], ==, 0);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, SIZE + 512), <, 0);
+    block_submit(b.block, &request[0]);
+    block_submit(b.block, &request[1]);
+    block_cancel(b.block, &request[0]);
+    block_cancel(b.block, &request[1]);
+    finish();
+}
+
 /* Many at a time, each to its own place. */
 static void test_concurrent(void)
 {
     static uint8_t data[REQUESTS][1024];
     struct block_request request[REQUESTS];
-    struct block_vec vec[REQUESTS];
+    struct host_vec vec[REQUESTS];
     put_image(SIZE);
     setup(&(struct block_options){ .path = "disk" });
     for (unsigned i = 0; i < REQUESTS; i++) {
         memset(data[i], (int)i + 1, sizeof(data[i]));
-        vec[i] = (struct block_vec){ data[i], sizeof(data[i]) };
+        vec[i] = (struct host_vec){ data[i], sizeof(data[i]) };
         request[i] = (struct block_request){
             .op = BLOCK_WRITE, .offset = i * 1024u, .vec = &vec[i], .vec_count = 1, .done = done
         };
@@ -285,11 +320,11 @@ static void test_overlay_error(void)
 static void test_cancel(void)
 {
     struct block_request request[REQUESTS];
-    struct block_vec vec[REQUESTS];
+    struct host_vec vec[REQUESTS];
     put_image(SIZE);
     setup(&(struct block_options){ .path = "disk" });
     for (unsigned i = 0; i < REQUESTS; i++) {
-        vec[i] = (struct block_vec){ g_malloc(16384), 16384 };
+        vec[i] = (struct host_vec){ g_malloc(16384), 16384 };
         request[i] = (struct block_request){
             .op = BLOCK_READ, .offset = i * 16384u, .vec = &vec[i], .vec_count = 1, .done = done
         };
@@ -339,6 +374,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/transfer", test_transfer);
     g_test_add_func("/block/pieces", test_pieces);
+    g_test_add_func("/block/cached", test_cached);
     g_test_add_func("/block/concurrent", test_concurrent);
     g_test_add_func("/block/odd-size", test_odd_size);
     g_test_add_func("/block/read-only", test_read_only);
