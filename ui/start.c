@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "aio/context.h"
+#include "aio/inspect.h"
 #include "emu/control/monitor.h"
 #include "emu/machine.h"
 #include "platform/file.h"
@@ -33,6 +34,13 @@ static void run_asked_to_quit(void *opaque)
 {
     fputs("tinamou: asked to end\n", stderr);
     run_quit(opaque);
+}
+
+/* Something waits for what cannot come, or the user asked (SIGQUIT, Ctrl-Break). */
+static void run_finding(void *opaque, const char *text)
+{
+    (void)opaque;
+    fprintf(stderr, "tinamou: %s\n", text);
 }
 
 static bool pidfile_write(struct run *run, GError **error)
@@ -112,11 +120,12 @@ bool start_run(struct plan *plan, int *ret_status, GError **error)
         *ret_status = 0;
         return machine_dump_devicetree(&plan->config, error);
     }
-    bool made = run_make(&run, error);
+    bool made = run_make(&run, error) && aio_watchdog_start(run_finding, NULL, error);
     if (made) {
         host_on_quit(run_asked_to_quit, &run);
         machine_run(run.machine, ret_status);
         host_on_quit(NULL, NULL);
+        aio_watchdog_stop();
     }
     run_end(&run);
     return made;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "aio/inspect.h"
 #include "emu/mem/bus.h"
 
 static void info_status(struct monitor_call *call)
@@ -83,6 +84,12 @@ static void info_network(struct monitor_call *call)
     }
 }
 
+static void info_aio(struct monitor_call *call)
+{
+    g_autofree char *text = aio_inspect_text();
+    g_string_append(call->out, text);
+}
+
 const struct monitor_command monitor_topics[] = {
     { "status", NULL, "", "whether the machine runs", info_status },
     { "registers", NULL, "[-a|HART]", "registers of hart 0, of all or of one",
@@ -91,6 +98,7 @@ const struct monitor_command monitor_topics[] = {
     { "mtree", NULL, "", "the physical address map", info_mtree },
     { "block", NULL, "", "disks", info_block },
     { "network", NULL, "", "networks", info_network },
+    { "aio", NULL, "", "what each event loop does and waits for", info_aio },
     { "name", NULL, "", "the machine's name", info_name },
     { "version", NULL, "", "the emulator's version", info_version },
     { NULL, NULL, NULL, NULL, NULL },

@@ -113,7 +113,13 @@ def test_version():
     check(status == 0 and re.fullmatch(r"tinamou \d+\.\d+\.\d+\n", out), f"--version: {out!r}")
     status, out, _ = run("-version")
     check(re.match(r"QEMU emulator version \d+\.\d+\.\d+ \(tinamou ", out), f"-version: {out!r}")
-    if not WINDOWS:
+    if WINDOWS:
+        program = pathlib.Path(PROGRAM).read_bytes()
+        shown = "ProductVersion".encode("utf-16-le")
+        for what in (b"activeCodePage", b"longPathAware", b"asInvoker", shown):
+            check(what in program, f"{what} in the program's resources")
+        check(b"@VERSION@" not in program, "the manifest's version is filled in")
+    else:
         status, out, _ = run("--version", name="/usr/bin/qemu-system-riscv64")
         check(out.startswith("QEMU emulator version"), f"by the other name: {out!r}")
 
@@ -171,9 +177,10 @@ def test_monitor():
         check("115" in out and "0x0000000010000000: there is no memory" in out, out)
         check("'$bogus' is neither" in out and "'/1zw' is no format" in out, out)
         check("the count can be 1 to" in out, out)
-        out = ask(files, "info mtree", "info harts", "info version", "info nonsense", "nonsense",
+        out = ask(files, "info mtree", "info aio", "info harts", "info version", "info nonsense", "nonsense",
                   "help quit", "?", "info registers 9")
         check("0000000080000000-0000000080ffffff ram" in out, out)
+        check("context: main\n" in out, out)
         check("0000000010001000-0000000010001fff device   virtio0" in out, out)
         check("CPU #1: pc=" in out and re.search(r"engine \w+\n", out), out)
         check("nothing to tell about 'nonsense'" in out and "unknown command: 'nonsense'" in out, out)
@@ -298,6 +305,19 @@ def test_signals():
                 check(not (files / "pid").exists(), "pid file removed after a signal")
 
 
+def test_report():
+    """SIGQUIT asks what the program is doing, and changes nothing."""
+    with folder() as files:
+        child = start(*QUIET, files / "loop", "-serial", "none", "-monitor", "stdio",
+                      stdin=subprocess.PIPE)
+        child.stdout.readline()
+        child.send_signal(signal.SIGQUIT)
+        while b"main" not in (line := child.stderr.readline()):
+            check(line, "a report")
+        child.communicate(b"quit\n", timeout=LIMIT_S)
+        check(child.returncode == 0, "it goes on after a report")
+
+
 def read_until(master, text):
     seen = b""
     while text not in seen:
@@ -336,7 +356,7 @@ def test_terminal():
 tests = [test_golden, test_version, test_verbs, test_exit_status, test_monitor,
          test_monitor_backends, test_reset, test_traces, test_pidfile, test_sockets]
 if not WINDOWS:
-    tests += [test_signals, test_terminal]
+    tests += [test_signals, test_report, test_terminal]
 for test in tests:
     began = time.monotonic()
     test()
