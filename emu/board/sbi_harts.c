@@ -41,8 +41,8 @@ static unsigned mask_targets(struct sbi *sbi, uint64_t mask, uint64_t base,
     unsigned count = 0;
     host_mutex_lock(&sbi->lock);
     for (unsigned i = 0; i < sbi->count; i++) {
-        bool named = base == UINT64_MAX ||
-                     (i >= base && i - base < 64 && (mask >> (i - base) & 1) != 0);
+        bool named =
+            base == UINT64_MAX || (i >= base && i - base < 64 && (mask >> (i - base) & 1) != 0);
         if (named && sbi->hart[i].state != SBI_HART_STOPPED) {
             targets[count++] = &sbi->hart[i].hart->hart;
         }

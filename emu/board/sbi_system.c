@@ -5,7 +5,7 @@
 
 #define CONSOLE_CHUNK 256u
 /* What one call transfers at most; a guest calls again for the rest. */
-#define CONSOLE_MAX   4096u
+#define CONSOLE_MAX 4096u
 
 static void system_reset(struct sbi_call *call, enum sbi_reset kind)
 {

@@ -5,12 +5,12 @@
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
 
-#define SSTATUS_WRITABLE                                                           \
+#define SSTATUS_WRITABLE                                                                           \
     (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
 #define SSTATUS_VISIBLE (SSTATUS_WRITABLE | MSTATUS_UXL | MSTATUS_SD)
-#define MSTATUS_WRITABLE                                                           \
-    (SSTATUS_WRITABLE | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV |  \
-     MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR)
+#define MSTATUS_WRITABLE                                                                           \
+    (SSTATUS_WRITABLE | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV | MSTATUS_TVM |    \
+     MSTATUS_TW | MSTATUS_TSR)
 
 uint64_t csr_read_mstatus(const struct riscv_hart *hart)
 {
@@ -82,8 +82,7 @@ uint64_t csr_read_mip(const struct riscv_hart *hart)
 
 /* The software bits of mip. Only the bits that the instruction names may change: others set lines
  * at the same time, and csrrs must not copy the SEIP line into its software bit (3.1.9). */
-static void pending_write(struct riscv_hart *hart, const struct csr_write *write,
-                          uint64_t writable)
+static void pending_write(struct riscv_hart *hart, const struct csr_write *write, uint64_t writable)
 {
     uint64_t mask = write->mask & writable;
     uint64_t bits = mask & ~IRQ_BIT(IRQ_SEIP);

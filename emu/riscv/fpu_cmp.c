@@ -26,8 +26,7 @@ FPU_INLINE bool fpu_both_zero(const struct fpu_format *format, uint64_t a, uint6
     return ((a | b) & (fpu_sign(format, true) - 1)) == 0;
 }
 
-FPU_INLINE bool fpu_equal(const struct fpu_format *format, uint64_t a, uint64_t b,
-                          unsigned *flags)
+FPU_INLINE bool fpu_equal(const struct fpu_format *format, uint64_t a, uint64_t b, unsigned *flags)
 {
     if (fpu_bits_nan(format, a) || fpu_bits_nan(format, b)) {
         if (fpu_bits_snan(format, a) || fpu_bits_snan(format, b)) {
@@ -53,8 +52,8 @@ FPU_INLINE bool fpu_less(const struct fpu_format *format, uint64_t a, uint64_t b
 }
 
 /* minimumNumber, or maximumNumber with `larger`. */
-FPU_INLINE uint64_t fpu_pick(const struct fpu_format *format, uint64_t a, uint64_t b,
-                             bool larger, unsigned *flags)
+FPU_INLINE uint64_t fpu_pick(const struct fpu_format *format, uint64_t a, uint64_t b, bool larger,
+                             unsigned *flags)
 {
     if (fpu_bits_snan(format, a) || fpu_bits_snan(format, b)) {
         *flags |= FPU_NV;

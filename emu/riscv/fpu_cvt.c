@@ -43,8 +43,7 @@ FPU_INLINE uint64_t fpu_integer_register(const struct fpu_integer *type, bool si
     return type->bits == 32 ? (uint64_t)(int64_t)(int32_t)value : value;
 }
 
-FPU_INLINE uint64_t fpu_integer_invalid(const struct fpu_integer *type, bool sign,
-                                        unsigned *flags)
+FPU_INLINE uint64_t fpu_integer_invalid(const struct fpu_integer *type, bool sign, unsigned *flags)
 {
     *flags |= FPU_NV;
     return fpu_integer_register(type, sign, fpu_integer_limit(type, sign));
@@ -61,9 +60,8 @@ FPU_INLINE uint64_t fpu_integer_part(struct fpu_number number, uint64_t *ret_res
     return number.sig >> (63 - number.exp);
 }
 
-FPU_INLINE uint64_t fpu_to_integer(const struct fpu_format *format,
-                                   const struct fpu_integer *type, uint64_t bits, unsigned rm,
-                                   unsigned *flags)
+FPU_INLINE uint64_t fpu_to_integer(const struct fpu_format *format, const struct fpu_integer *type,
+                                   uint64_t bits, unsigned rm, unsigned *flags)
 {
     struct fpu_number number = fpu_unpack(format, bits);
     if (number.kind == FPU_ZERO) {
@@ -84,8 +82,8 @@ FPU_INLINE uint64_t fpu_to_integer(const struct fpu_format *format,
     return fpu_integer_register(type, number.sign, whole);
 }
 
-FPU_INLINE uint64_t fpu_from_integer(const struct fpu_format *format, bool sign,
-                                     uint64_t magnitude, unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_from_integer(const struct fpu_format *format, bool sign, uint64_t magnitude,
+                                     unsigned rm, unsigned *flags)
 {
     if (magnitude == 0) {
         return fpu_zero(format, false);
@@ -94,8 +92,8 @@ FPU_INLINE uint64_t fpu_from_integer(const struct fpu_format *format, bool sign,
     return fpu_round_pack(format, sign, 63 - shift, magnitude << shift, rm, flags);
 }
 
-FPU_INLINE uint64_t fpu_from_signed(const struct fpu_format *format, int64_t value,
-                                    unsigned rm, unsigned *flags)
+FPU_INLINE uint64_t fpu_from_signed(const struct fpu_format *format, int64_t value, unsigned rm,
+                                    unsigned *flags)
 {
     uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
     return fpu_from_integer(format, value < 0, magnitude, rm, flags);

@@ -159,8 +159,8 @@ FPU_INLINE uint64_t fpu_round_pack(const struct fpu_format *format, bool sign, i
         return fpu_overflow(format, sign, rm, flags);
     }
     if (biased < 1) {
-        bool carries = biased == 0 && sig >= ~mask &&
-                       fpu_rounds_up(rm, sign, true, sig & mask, half);
+        bool carries =
+            biased == 0 && sig >= ~mask && fpu_rounds_up(rm, sign, true, sig & mask, half);
         tiny = !carries;
         sig = fpu_shift_jam(sig, (unsigned)(1 - biased));
         biased = 1;

@@ -39,8 +39,7 @@ static int64_t stimer_deadline_ns(const struct riscv_config *config, uint64_t ti
     uint64_t now = riscv_time(config);
     unsigned __int128 ticks = now - config_mtime_delta(config);
     ticks += time > now ? time - now : 0;
-    unsigned __int128 ns = (ticks * NS_PER_SECOND + config->timebase_hz - 1) /
-                           config->timebase_hz;
+    unsigned __int128 ns = (ticks * NS_PER_SECOND + config->timebase_hz - 1) / config->timebase_hz;
     return ns < INT64_MAX ? (int64_t)ns : INT64_MAX;
 }
 
@@ -217,8 +216,8 @@ void riscv_hart_free(struct riscv_hart *hart)
     g_free(hart);
 }
 
-#define ISA_STRING(ss) \
-    "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintpause_zihpm_zba_zbb_zbs" ss \
+#define ISA_STRING(ss)                                                                             \
+    "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintpause_zihpm_zba_zbb_zbs" ss       \
     "_svinval"
 
 const char *riscv_isa_string(const struct riscv_config *config)

@@ -225,10 +225,15 @@ static bool mmu_physical(struct riscv_hart *hart, const struct walk *walk, unsig
                          struct mmu_result *ret)
 {
     static const uint8_t right[] = {
-        [MMU_READ] = PMP_R, [MMU_WRITE] = PMP_W, [MMU_FETCH] = PMP_X,
+        [MMU_READ] = PMP_R,
+        [MMU_WRITE] = PMP_W,
+        [MMU_FETCH] = PMP_X,
     };
     static const uint8_t priv[] = {
-        [BANK_U] = PRIV_U, [BANK_S] = PRIV_S, [BANK_S_SUM] = PRIV_S, [BANK_M] = PRIV_M,
+        [BANK_U] = PRIV_U,
+        [BANK_S] = PRIV_S,
+        [BANK_S_SUM] = PRIV_S,
+        [BANK_M] = PRIV_M,
     };
     gpa_t page = walk->gpa & ~PAGE_MASK;
     unsigned rights = pmp_rights(hart, page, page | PAGE_MASK, priv[walk->bank]);
@@ -239,8 +244,7 @@ static bool mmu_physical(struct riscv_hart *hart, const struct walk *walk, unsig
             return false;
         }
     }
-    const struct bus_memory *memory =
-        bus_find_memory(hart->config->bus, page, TLB_PAGE_SIZE);
+    const struct bus_memory *memory = bus_find_memory(hart->config->bus, page, TLB_PAGE_SIZE);
     bool usable = memory != NULL && (memory->writable || walk->access != MMU_WRITE);
     *ret = (struct mmu_result){
         .gpa = walk->gpa,

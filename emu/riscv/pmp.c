@@ -66,8 +66,8 @@ void pmp_write_cfg(struct riscv_hart *hart, unsigned index, uint8_t value)
 void pmp_write_addr(struct riscv_hart *hart, unsigned index, uint64_t value)
 {
     bool top = index + 1 == RISCV_PMP_COUNT;
-    bool bounds_locked = !top && pmp_locked(hart, index + 1) &&
-                         (hart->pmpcfg[index + 1] & PMP_A) == PMP_A_TOR;
+    bool bounds_locked =
+        !top && pmp_locked(hart, index + 1) && (hart->pmpcfg[index + 1] & PMP_A) == PMP_A_TOR;
     if (!pmp_locked(hart, index) && !bounds_locked) {
         hart->pmpaddr[index] = value & PMP_ADDR_MASK;
     }
@@ -90,11 +90,13 @@ unsigned pmp_rights(const struct riscv_hart *hart, gpa_t first, gpa_t last, enum
     return priv == PRIV_M || !hart->config->machine_mode ? PMP_RIGHTS : 0;
 }
 
-bool pmp_allows(const struct riscv_hart *hart, gpa_t address, unsigned size,
-                enum mmu_access access, enum riscv_priv priv)
+bool pmp_allows(const struct riscv_hart *hart, gpa_t address, unsigned size, enum mmu_access access,
+                enum riscv_priv priv)
 {
     static const uint8_t right[] = {
-        [MMU_READ] = PMP_R, [MMU_WRITE] = PMP_W, [MMU_FETCH] = PMP_X,
+        [MMU_READ] = PMP_R,
+        [MMU_WRITE] = PMP_W,
+        [MMU_FETCH] = PMP_X,
     };
     return (pmp_rights(hart, address, address + size - 1, priv) & right[access]) != 0;
 }

@@ -166,8 +166,7 @@ bool riscv_mret(struct riscv_hart *hart)
 
 bool riscv_sret(struct riscv_hart *hart)
 {
-    if (hart->priv == PRIV_U ||
-        (hart->priv == PRIV_S && (hart->mstatus & MSTATUS_TSR) != 0)) {
+    if (hart->priv == PRIV_U || (hart->priv == PRIV_S && (hart->mstatus & MSTATUS_TSR) != 0)) {
         return false;
     }
     enum riscv_priv priv = (hart->mstatus & MSTATUS_SPP) != 0 ? PRIV_S : PRIV_U;
@@ -181,8 +180,7 @@ bool riscv_sret(struct riscv_hart *hart)
 bool riscv_wfi_allowed(const struct riscv_hart *hart)
 {
     /* In U-mode it may be illegal unless it ends soon (volume II, 3.3.3): always illegal here. */
-    return hart->priv == PRIV_M ||
-           (hart->priv == PRIV_S && (hart->mstatus & MSTATUS_TW) == 0);
+    return hart->priv == PRIV_M || (hart->priv == PRIV_S && (hart->mstatus & MSTATUS_TW) == 0);
 }
 
 static enum riscv_bank bank_of(const struct riscv_hart *hart, unsigned priv)

@@ -57,10 +57,10 @@ void rig_init(struct rig *rig)
     rig->ram = g_malloc0(RIG_RAM_SIZE);
     rig->rom = g_malloc0(RIG_ROM_SIZE);
     rig->bus = bus_new(&rig->lock);
-    g_assert_true(bus_add_memory(rig->bus, "ram", RIG_RAM_BASE, RIG_RAM_SIZE, rig->ram, true,
-                                 NULL));
-    g_assert_true(bus_add_memory(rig->bus, "rom", RIG_ROM_BASE, RIG_ROM_SIZE, rig->rom, false,
-                                 NULL));
+    g_assert_true(
+        bus_add_memory(rig->bus, "ram", RIG_RAM_BASE, RIG_RAM_SIZE, rig->ram, true, NULL));
+    g_assert_true(
+        bus_add_memory(rig->bus, "rom", RIG_ROM_BASE, RIG_ROM_SIZE, rig->rom, false, NULL));
     rig->config = (struct riscv_config){
         .bus = rig->bus,
         .clock = &rig->clock,
