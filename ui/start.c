@@ -1,5 +1,6 @@
 #include "ui/start.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ struct run {
     struct plan *plan;
     struct aio_context *ctx;
     struct streams *streams;
-    struct machine *machine;
+    struct machine *_Atomic machine;
+    atomic_bool quit_asked; /* perhaps before there is a machine */
     GPtrArray *monitors; /* of struct monitor */
     bool has_pidfile;
 };
@@ -26,7 +28,11 @@ struct run {
 static void run_quit(void *opaque)
 {
     struct run *run = opaque;
-    machine_quit(run->machine, 0);
+    atomic_store(&run->quit_asked, true);
+    struct machine *machine = atomic_load(&run->machine);
+    if (machine) {
+        machine_quit(machine, 0);
+    }
 }
 
 /* Ctrl-C, SIGTERM, a closed console. */
@@ -120,13 +126,16 @@ bool start_run(struct plan *plan, int *ret_status, GError **error)
         *ret_status = 0;
         return machine_dump_devicetree(&plan->config, error);
     }
-    bool made = run_make(&run, error) && aio_watchdog_start(run_finding, NULL, error);
+    host_on_quit(run_asked_to_quit, &run);
+    bool made = aio_watchdog_start(run_finding, NULL, error) && run_make(&run, error);
     if (made) {
-        host_on_quit(run_asked_to_quit, &run);
+        if (atomic_load(&run.quit_asked)) {
+            machine_quit(run.machine, 0);
+        }
         machine_run(run.machine, ret_status);
-        host_on_quit(NULL, NULL);
-        aio_watchdog_stop();
     }
+    host_on_quit(NULL, NULL);
+    aio_watchdog_stop();
     run_end(&run);
     return made;
 }
