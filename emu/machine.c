@@ -418,8 +418,11 @@ bool machine_verify(const struct machine_config *config, struct aio_context *ctx
 bool machine_dump_devicetree(const struct machine_config *config, GError **error)
 {
     struct machine *machine = g_new0(struct machine, 1);
-    bool ok = machine_check(config, error) && machine_check_boot(machine, config, true, error) &&
-              host_file_save(config->dump_dtb, machine->boot.tree, machine->boot.tree_size, error);
+    bool ok = machine_check(config, error) && machine_check_boot(machine, config, true, error);
+    if (ok) {
+        tree_new_seed(machine->boot.tree);
+        ok = host_file_save(config->dump_dtb, machine->boot.tree, machine->boot.tree_size, error);
+    }
     boot_clear(&machine->boot);
     g_free(machine);
     return ok;

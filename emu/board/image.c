@@ -174,7 +174,7 @@ static bool image_check_foreign(const struct image *image, GError **error)
     return true;
 }
 
-static bool image_parse(struct image *image, GError **error)
+bool image_parse(struct image *image, GError **error)
 {
     if (image_is_gzip(image) && !image_gunzip(image, error)) {
         return false;

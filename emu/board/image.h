@@ -46,6 +46,9 @@ bool image_load_raw(struct image *image, const char *role, const char *path, GEr
 /* Frees what it holds; accepts a zeroed struct. */
 void image_clear(struct image *image);
 
+/* Takes image->data apart, whatever it is. On failure the image still holds what it held. */
+bool image_parse(struct image *image, GError **error);
+
 /* Takes an ELF file in image->data apart (little-endian RV64 executables). */
 bool image_parse_elf(struct image *image, GError **error);
 

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define TREE_EXTRA 4096 /* room for /chosen in a tree that a user gave */
+#define TREE_VERSION 17 /* of the format; in use since 2006 */
+#define TREE_EXTRA   4096 /* room for /chosen in a tree that a user gave */
 
 static bool tree_fail(GError **error, int code, const char *what)
 {
@@ -115,7 +116,13 @@ void tree_reg(struct tree *tree, uint64_t base, uint64_t size)
 
 bool tree_check(const void *blob, size_t size, GError **error)
 {
-    int result = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, size);
+    int result = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_header(blob);
+    if (result == 0 && fdt_version(blob) < TREE_VERSION) {
+        result = -FDT_ERR_BADVERSION; /* libfdt 1.6's full check crashes on damaged old ones */
+    }
+    if (result == 0) {
+        result = fdt_check_full(blob, size);
+    }
     return result == 0 || tree_fail(error, result, "not a devicetree blob");
 }
 

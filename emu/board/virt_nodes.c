@@ -178,6 +178,9 @@ static void describe_cpu(struct tree *tree, const struct virt_tree *options, uns
     if (strstr(options->isa, "_zicboz") != NULL) {
         tree_u32(tree, "riscv,cboz-block-size", CACHE_BLOCK);
     }
+    if (strstr(options->isa, "_zicbop") != NULL) {
+        tree_u32(tree, "riscv,cbop-block-size", CACHE_BLOCK);
+    }
     tree_u32(tree, "phandle", cpu_phandle(hart));
     tree_begin(tree, "interrupt-controller");
     tree_u32(tree, "#interrupt-cells", 1);

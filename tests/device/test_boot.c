@@ -245,6 +245,10 @@ static void test_given_tree(void)
     char *path = g_build_filename(folder, "given.dtb", NULL);
     g_ptr_array_add(files, path);
     g_assert_true(g_file_set_contents(path, boot.tree, (gssize)boot.tree_size, NULL));
+    uint8_t *old = boot.tree;
+    g_assert_cmpuint(old[23], ==, 17); /* the format's version: libfdt cannot check older ones */
+    old[23] = 16;
+    g_assert_false(tree_check(old, boot.tree_size, NULL));
     boot_clear(&boot);
     options.tree_only = false;
     options.dtb = path;
