@@ -140,6 +140,8 @@ static void hart_reset_supervisor(struct riscv_hart *hart)
     hart->medeleg = MEDELEG_MASK;
     hart->mideleg = IRQS_S;
     hart->mcounteren = UINT32_MAX;
+    /* Linux leaves it as it is, and its programs read the time by themselves. */
+    hart->scounteren = COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR;
     hart->menvcfg = ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE;
     if (hart->config->sstc) {
         hart->menvcfg |= ENVCFG_STCE;

@@ -95,8 +95,14 @@ def opensbi_old(emulator):
 
 @case(SHORT, "builtin")
 def builtin(emulator):
-    """The emulator's own firmware, four harts."""
-    boot(emulator, "builtin", 4, 1024)
+    """The emulator's own firmware, four harts, and programs that read clocks and use the net."""
+    with guest.linux(emulator, bios="builtin", smp=4, memory="1G", extra=guest.NETWORK) as shell:
+        with machine.reporting(shell):
+            shell.boot()
+            harts_check(shell, 4)
+            memory_check(shell, 1024)
+            shell.run("date && ping -c 2 -W 10 10.0.2.2")
+            shell.poweroff()
 
 
 @case(SHORT, "memory-8g")
