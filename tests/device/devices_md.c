@@ -16,7 +16,8 @@ static const struct device_class *const classes[] = {
 static void write_map(GString *text)
 {
     g_string_append(text, "## The map of the `virt` board\n\n"
-                          "| slot | address | size | interrupt | device |\n|---|---|---|---|---|\n");
+                          "| slot | address | size | interrupt | device |\n"
+                          "|---|---|---|---|---|\n");
     for (unsigned i = 0; i < VIRT_SLOT_COUNT; i++) {
         const struct virt_slot *slot = &virt_slots[i];
         bool transport = i >= VIRT_VIRTIO_FIRST && i <= VIRT_VIRTIO_LAST;

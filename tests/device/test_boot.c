@@ -103,7 +103,7 @@ static void test_places(void)
     boot_clear(&boot);
 }
 
-/* An image in flash is what firmware goes on to; it gets the kernel from fw_cfg, not from memory. */
+/* An image in flash is what firmware goes on to; it gets the kernel from fw_cfg, not from RAM. */
 static void test_flash(void)
 {
     struct boot_options options = defaults(64 * MIB);

@@ -37,7 +37,7 @@ static uint32_t fuzz_offset(struct fuzz_input *input, const struct device_class 
     return reg->offset + (element < 200 ? element % 8 : element * 64u) * stride;
 }
 
-/* A number as drivers write them: small, a single bit, or an address in RAM in either byte order. */
+/* A number as drivers write them: small, a single bit, an address in RAM in either byte order. */
 static uint64_t fuzz_value(struct fuzz_input *input)
 {
     uint8_t kind = fuzz_byte(input);
