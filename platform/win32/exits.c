@@ -24,6 +24,7 @@ static atomic_uint restore_count;
 static LPTOP_LEVEL_EXCEPTION_FILTER filter_before;
 static _Atomic int64_t first_quit_ns;
 
+static bool (*_Atomic interrupt_fn)(void);
 static struct host_mutex callers_lock;
 static host_quit_fn *quit_fn, *report_fn;
 static void *quit_opaque, *report_opaque;
@@ -67,6 +68,10 @@ static BOOL WINAPI on_control(DWORD type)
     if (type == CTRL_BREAK_EVENT && call_one(&report_fn, &report_opaque)) {
         return TRUE;
     }
+    bool (*interrupt)(void) = atomic_load(&interrupt_fn);
+    if (type == CTRL_C_EVENT && interrupt && interrupt()) {
+        return TRUE;
+    }
     int64_t now = host_monotonic_ns(), first = 0;
     if (!atomic_compare_exchange_strong(&first_quit_ns, &first, now)) {
         if (now - first >= SECOND_REQUEST_NS) {
@@ -105,6 +110,12 @@ void exits_guard(exits_restore_fn *restore)
     unsigned slot = atomic_fetch_add(&restore_count, 1);
     assert(slot < RESTORES_MAX);
     atomic_store(&restores[slot], restore);
+}
+
+void exits_on_interrupt(bool (*fn)(void))
+{
+    exits_start();
+    atomic_store(&interrupt_fn, fn);
 }
 
 void host_on_quit(host_quit_fn *fn, void *opaque)

@@ -13,12 +13,12 @@
 
 #include "platform/event.h"
 #include "platform/thread.h"
+#include "platform/win32/console.h"
 #include "platform/win32/exits.h"
 #include "platform/win32/fail.h"
 #include "platform/win32/text.h"
 
-#define RING_SIZE  4096
-#define READ_UNITS 512 /* UTF-16 units a read, at most 3 bytes each */
+#define RING_SIZE 4096
 
 struct terminal_ring {
     struct host_mutex lock;
@@ -85,42 +85,40 @@ static void ring_end(void)
     host_mutex_unlock(&ring.lock);
 }
 
-/* A pair of surrogates may arrive in two reads: the first half waits in units[0]. */
-static bool console_read(wchar_t *units, DWORD *kept)
-{
-    DWORD got;
-    if (!ReadConsoleW(input, units + *kept, READ_UNITS - 1, &got, NULL)) {
-        return false;
-    }
-    DWORD have = *kept + got;
-    bool half = have > 0 && IS_HIGH_SURROGATE(units[have - 1]);
-    DWORD whole = half ? have - 1 : have;
-    char text[READ_UNITS * 3];
-    int bytes = whole == 0 ? 0
-                           : WideCharToMultiByte(CP_UTF8, 0, units, (int)whole, text, sizeof(text),
-                                                 NULL, NULL);
-    ring_put((const uint8_t *)text, (size_t)bytes);
-    units[0] = units[whole];
-    *kept = half;
-    return true;
-}
-
 static void reader_main(void *opaque)
 {
     (void)opaque;
+    uint8_t bytes[CONSOLE_READ_MAX];
     if (input_console) {
-        wchar_t units[READ_UNITS + 1] = { 0 };
-        DWORD kept = 0;
-        while (console_read(units, &kept)) {
+        struct console_reader reader = { 0 };
+        int got;
+        while ((got = console_read(&reader, input, bytes)) >= 0) {
+            ring_put(bytes, (size_t)got);
         }
     } else {
-        uint8_t bytes[READ_UNITS];
         DWORD got;
         while (ReadFile(input, bytes, sizeof(bytes), &got, NULL) && got > 0) {
             ring_put(bytes, got);
         }
     }
     ring_end();
+}
+
+/* Some consoles (Wine's) make an event of Ctrl-C whatever the mode is: where it is a byte, it
+ * becomes that here, unless nobody reads. */
+static bool interrupt_taken(void)
+{
+    static const uint8_t control_c = 3;
+    if (!atomic_load(&active) || !input_console || (input_mode & ENABLE_PROCESSED_INPUT)) {
+        return false;
+    }
+    host_mutex_lock(&ring.lock);
+    bool room = ring.count < RING_SIZE && !ring.ended;
+    host_mutex_unlock(&ring.lock);
+    if (room) {
+        ring_put(&control_c, 1);
+    }
+    return room;
 }
 
 /* Consoles before Windows 10 know no escape sequences: then they are used without. */
@@ -140,6 +138,7 @@ static void consoles_prepare(void)
     output_console = is_console(output, &output_mode_before);
     if (input_console || output_console) {
         exits_guard(terminal_restore);
+        exits_on_interrupt(interrupt_taken);
         atomic_store(&active, true);
     }
     if (input_console) {

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -67,8 +68,11 @@ class Terminal:
     """The helper on a pseudo-terminal of its own."""
 
     def __init__(self):
+        import fcntl
         import pty
+        import termios
         self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 80, 0, 0))
         self.mode = self.now()
         self.start()
         self.text = b""
@@ -227,7 +231,23 @@ def test_quit_is_handed_over():
     check(terminal.ended("a second Ctrl-C") == -signal.SIGINT, "a second Ctrl-C forces")
 
 
+def test_wine_console():
+    """Wine makes a console of a terminal: keys arrive as bytes, arrows and Ctrl-C among them."""
+    terminal = Terminal()
+    for keys, numbers in (("A", "41"), ("ü", "c3 bc"), ("\x1b[A", "1b 5b 41"), ("\x03", "03"),
+                          ("\r", "0d"), ("\x1b[3~", "1b 5b 33 7e")):
+        terminal.type(keys)
+        for number in numbers.split():
+            terminal.expect(f"<{number}>")
+    terminal.type("u")
+    terminal.expect("Ωλ 日本")
+    terminal.type("q")
+    check(terminal.child.wait(LIMIT_S) == 0, "exit status on a console")
+
+
 tests = [test_pipe, test_late_pipe, test_file]
+if WINDOWS and os.name == "posix":
+    tests += [test_wine_console]
 if not WINDOWS:
     tests += [test_raw, test_ends, test_close, test_stop, test_quit_is_handed_over]
 for test in tests:
