@@ -11,6 +11,8 @@ struct stack_notes {
     unsigned number;  /* valgrind's */
 };
 
+#ifdef STACK_NOTES
+
 /* A new stack. */
 void notes_new(struct stack_notes *notes, const void *bottom, size_t size);
 
@@ -25,3 +27,29 @@ void notes_leave(struct stack_notes *from, struct stack_notes *to);
 
 /* Right after arriving on a stack. */
 void notes_arrived(struct stack_notes *notes);
+
+#else
+
+/* Nobody listens to switches; valgrind, at most, to what is a stack. */
+void notes_new(struct stack_notes *notes, const void *bottom, size_t size);
+
+/* A stack that is freed. */
+void notes_free(struct stack_notes *notes);
+
+static inline void notes_of_thread(struct stack_notes *notes)
+{
+    (void)notes;
+}
+
+static inline void notes_leave(struct stack_notes *from, struct stack_notes *to)
+{
+    (void)from;
+    (void)to;
+}
+
+static inline void notes_arrived(struct stack_notes *notes)
+{
+    (void)notes;
+}
+
+#endif

@@ -20,7 +20,8 @@ __asm__(".text\n"
         "    popq %r12\n"
         "    popq %rbx\n"
         "    popq %rbp\n"
-        "    ret\n"
+        "    popq %rcx\n" /* not ret: where it goes is no return the processor could foresee */
+        "    jmpq *%rcx\n"
         "tinamou_switch_begin:\n" /* r12: opaque, r13: fn; the stack is aligned as for a call */
         "    movq %r12, %rdi\n"
         "    callq *%r13\n"

@@ -53,7 +53,7 @@ void aio_bh_queue_init(struct aio_context *ctx)
     queue->oldest = &queue->stub;
     ctx->bh_first = NULL;
     ctx->bh_last = &ctx->bh_first;
-    host_mutex_init(&ctx->bh_lock);
+    aio_lock_init(&ctx->bh_lock);
 }
 
 static struct aio_bh *bh_make(struct aio_context *ctx, const char *name, aio_bh_fn *fn,
@@ -75,14 +75,14 @@ struct aio_bh *aio_bh_new(struct aio_context *ctx, const char *name, aio_bh_fn *
 {
     struct aio_bh *bh = bh_make(ctx, name, fn, opaque, 0);
 
-    host_mutex_lock(&ctx->bh_lock);
+    aio_lock_take(&ctx->bh_lock);
     bh->all_next = ctx->bh_all;
     bh->all_link = &ctx->bh_all;
     if (bh->all_next) {
         bh->all_next->all_link = &bh->all_next;
     }
     ctx->bh_all = bh;
-    host_mutex_unlock(&ctx->bh_lock);
+    aio_lock_give(&ctx->bh_lock);
     return bh;
 }
 
@@ -125,14 +125,14 @@ void aio_bh_delete(struct aio_bh *bh)
 {
     struct aio_context *ctx = bh->ctx;
 
-    host_mutex_lock(&ctx->bh_lock);
+    aio_lock_take(&ctx->bh_lock);
     assert(bh->all_link && "deleted twice, or a one-shot");
     *bh->all_link = bh->all_next;
     if (bh->all_next) {
         bh->all_next->all_link = bh->all_link;
     }
     bh->all_link = NULL;
-    host_mutex_unlock(&ctx->bh_lock);
+    aio_lock_give(&ctx->bh_lock);
     bh_enqueue(bh, BH_DELETED);
 }
 
@@ -211,6 +211,6 @@ unsigned aio_bh_finish(struct aio_context *ctx)
         fprintf(stderr, "aio: %s: bottom half '%s' was not deleted\n", ctx->name, bh->name);
         left++;
     }
-    host_mutex_finish(&ctx->bh_lock);
+    aio_lock_finish(&ctx->bh_lock);
     return left;
 }

@@ -4,13 +4,14 @@
 void aio_trace_add(struct aio_context *ctx, enum aio_event event, const char *name, int64_t time_ns,
                    int64_t detail_ns)
 {
-    unsigned next = atomic_fetch_add_explicit(&ctx->trace->next, 1, memory_order_relaxed);
+    unsigned next = atomic_load_explicit(&ctx->trace->next, memory_order_relaxed);
     struct aio_trace_entry *entry = &ctx->trace->entries[next % AIO_TRACE_ENTRIES];
 
     atomic_store_explicit(&entry->time_ns, time_ns, memory_order_relaxed);
     atomic_store_explicit(&entry->detail_ns, detail_ns, memory_order_relaxed);
     atomic_store_explicit(&entry->name, name, memory_order_relaxed);
     atomic_store_explicit(&entry->event, event, memory_order_relaxed);
+    atomic_store_explicit(&ctx->trace->next, next + 1, memory_order_release);
 }
 
 static void running_set(struct aio_context *ctx, const char *name, int64_t since_ns)

@@ -70,12 +70,12 @@ struct aio_context *aio_context_new_with(const char *name, const struct aio_wait
         return NULL;
     }
     atomic_init(&ctx->refs, 1);
-    host_mutex_init(&ctx->timer_lock);
+    aio_lock_init(&ctx->timer_lock);
     aio_bh_queue_init(ctx);
     ctx->co_bh = aio_bh_new(ctx, "co-schedule", aio_co_run_scheduled, ctx);
     ctx->trace = g_new0(struct aio_trace, 1);
     ctx->polling.dead = g_ptr_array_new_with_free_func(g_free);
-    host_mutex_init(&ctx->inspect_lock);
+    aio_lock_init(&ctx->inspect_lock);
     registry_add(ctx);
     return ctx;
 }
@@ -126,7 +126,7 @@ void aio_context_unref(struct aio_context *ctx)
         fprintf(stderr, "aio: %s: request '%s' (%s) is still in flight\n", ctx->name, request->kind,
                 request->site);
     }
-    host_mutex_finish(&ctx->inspect_lock);
+    aio_lock_finish(&ctx->inspect_lock);
     if (left > 0) {
         fprintf(stderr, "aio: %s: %u objects left behind\n", ctx->name, left);
         abort();

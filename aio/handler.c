@@ -12,12 +12,12 @@
 
 void aio_handlers_lock(struct aio_context *ctx)
 {
-    host_mutex_lock(&ctx->handlers_lock);
+    aio_lock_take(&ctx->handlers_lock);
 }
 
 void aio_handlers_unlock(struct aio_context *ctx)
 {
-    host_mutex_unlock(&ctx->handlers_lock);
+    aio_lock_give(&ctx->handlers_lock);
 }
 
 struct aio_handler **aio_handlers_all(struct aio_context *ctx, unsigned *ret_count)
@@ -179,20 +179,24 @@ static bool handler_change(struct aio_context *ctx, struct aio_handler *handler,
     return true;
 }
 
-/* Where the host might still be looking at the handle, waits until the home thread has left the
- * wait that it is in. */
+/* Where the host might still be looking at a removed handle, waits until the home thread has left
+ * the wait that it is in. */
 static void handler_wait_unused(struct aio_context *ctx)
 {
-    struct aio_waiter *waiter = ctx->waiting_with;
-    uint64_t serial = ctx->wait_serial;
+    struct aio_waiter *waiter;
+    uint64_t serial;
 
-    if (!waiter || !waiter->ops->holds_handles || aio_context_is_home(ctx)) {
+    if (aio_context_is_home(ctx)) {
         return;
     }
-    while (ctx->waiting_with && ctx->wait_serial == serial) {
+    host_mutex_lock(&ctx->held_lock);
+    waiter = ctx->held_by;
+    serial = ctx->held_serial;
+    while (waiter && ctx->held_by && ctx->held_serial == serial) {
         waiter->ops->wake(waiter);
-        host_cond_wait(&ctx->handlers_cond, &ctx->handlers_lock);
+        host_cond_wait(&ctx->held_cond, &ctx->held_lock);
     }
+    host_mutex_unlock(&ctx->held_lock);
 }
 
 static void handler_remove(struct aio_context *ctx, struct aio_handler *handler)
@@ -210,7 +214,7 @@ static void handler_remove(struct aio_context *ctx, struct aio_handler *handler)
     last->index = handler->index;
     g_hash_table_remove(ctx->handler_by_os, handle_key(handler->handle));
     g_ptr_array_add(ctx->handlers_dead, handler);
-    handler_wait_unused(ctx);
+    atomic_store_explicit(&ctx->handlers_die, true, memory_order_release);
 }
 
 bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct host_handle handle,
@@ -222,13 +226,14 @@ bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct 
         .name = name, .io_read = io_read, .io_write = io_write, .opaque = opaque
     };
     struct aio_handler *handler;
-    bool done = true;
+    bool done = true, removed = false;
 
     assert(handle.kind != HOST_HANDLE_NONE);
     aio_handlers_lock(ctx);
     handler = g_hash_table_lookup(ctx->handler_by_os, handle_key(handle));
     if (!want && handler) {
         handler_remove(ctx, handler);
+        removed = true;
     } else if (want && handler) {
         done = handler_change(ctx, handler, want, &like, error);
     } else if (want) {
@@ -236,6 +241,9 @@ bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct 
     }
     atomic_fetch_add_explicit(&ctx->handlers_serial, 1, memory_order_release);
     aio_handlers_unlock(ctx);
+    if (removed) {
+        handler_wait_unused(ctx);
+    }
     if (!aio_context_is_home(ctx)) {
         aio_kick(ctx);
     }
@@ -258,22 +266,41 @@ void aio_set_fd_poll(struct aio_context *ctx, struct host_handle handle,
     aio_handlers_unlock(ctx);
 }
 
+/* Frees what was removed; see above why here. */
+static void handlers_bury(struct aio_context *ctx)
+{
+    if (atomic_load_explicit(&ctx->handlers_die, memory_order_acquire)) {
+        aio_handlers_lock(ctx);
+        atomic_store_explicit(&ctx->handlers_die, false, memory_order_relaxed);
+        g_ptr_array_set_size(ctx->handlers_dead, 0);
+        aio_handlers_unlock(ctx);
+    }
+    aio_poller_free_dead(ctx);
+}
+
+/* From here on the host looks at the handles of `waiter`; NULL: no more. */
+static void handles_held(struct aio_context *ctx, struct aio_waiter *waiter)
+{
+    host_mutex_lock(&ctx->held_lock);
+    ctx->held_by = waiter;
+    ctx->held_serial++;
+    host_cond_broadcast(&ctx->held_cond);
+    host_mutex_unlock(&ctx->held_lock);
+}
+
 bool aio_handlers_wait(struct aio_context *ctx, int64_t until_ns)
 {
     struct aio_waiter *waiter = waiter_now(ctx);
     bool woken;
 
-    aio_handlers_lock(ctx);
-    g_ptr_array_set_size(ctx->handlers_dead, 0);
-    aio_poller_free_dead(ctx);
-    ctx->waiting_with = waiter;
-    ctx->wait_serial++;
-    aio_handlers_unlock(ctx);
+    handlers_bury(ctx);
+    if (waiter->ops->holds_handles) {
+        handles_held(ctx, waiter);
+    }
     woken = waiter->ops->wait(waiter, until_ns);
-    aio_handlers_lock(ctx);
-    ctx->waiting_with = NULL;
-    host_cond_broadcast(&ctx->handlers_cond);
-    aio_handlers_unlock(ctx);
+    if (waiter->ops->holds_handles) {
+        handles_held(ctx, NULL);
+    }
     return woken;
 }
 
@@ -343,8 +370,9 @@ bool aio_handlers_init(struct aio_context *ctx, const struct aio_waiter_ops *ops
         return false;
     }
     atomic_init(&ctx->waiter, ctx->waiters[0]);
-    host_mutex_init(&ctx->handlers_lock);
-    host_cond_init(&ctx->handlers_cond);
+    aio_lock_init(&ctx->handlers_lock);
+    host_mutex_init(&ctx->held_lock);
+    host_cond_init(&ctx->held_cond);
     ctx->handler_by_os = g_hash_table_new(NULL, NULL);
     ctx->handlers_dead = g_ptr_array_new_with_free_func(g_free);
     return true;
@@ -366,7 +394,8 @@ unsigned aio_handlers_finish(struct aio_context *ctx)
     g_ptr_array_unref(ctx->handlers_dead);
     g_hash_table_unref(ctx->handler_by_os);
     g_free(ctx->handlers);
-    host_cond_finish(&ctx->handlers_cond);
-    host_mutex_finish(&ctx->handlers_lock);
+    host_cond_finish(&ctx->held_cond);
+    host_mutex_finish(&ctx->held_lock);
+    aio_lock_finish(&ctx->handlers_lock);
     return left;
 }

@@ -43,7 +43,7 @@ static void inspect_bhs(struct report *report, struct aio_context *ctx)
     unsigned count = 0;
 
     report_list(report, "bottom_halves");
-    host_mutex_lock(&ctx->bh_lock);
+    aio_lock_take(&ctx->bh_lock);
     for (struct aio_bh *bh = ctx->bh_all; bh && count++ < LISTED_MAX; bh = bh->all_next) {
         report_object(report, NULL);
         report_string(report, "name", bh->name);
@@ -51,7 +51,7 @@ static void inspect_bhs(struct report *report, struct aio_context *ctx)
                       atomic_load(&bh->flags) & BH_SCHEDULED ? "scheduled" : "idle");
         report_close(report);
     }
-    host_mutex_unlock(&ctx->bh_lock);
+    aio_lock_give(&ctx->bh_lock);
     report_close(report);
 }
 
@@ -79,9 +79,9 @@ static void inspect_timers(struct report *report, struct aio_context *ctx)
     int64_t count = 0;
 
     report_list(report, "timers");
-    host_mutex_lock(&ctx->timer_lock);
+    aio_lock_take(&ctx->timer_lock);
     for (struct aio_timer_list *list = ctx->timer_lists; list; list = list->next) {
-        for (struct aio_timer *due = list->due_first; due; due = due->due_next, count++) {
+        for (struct aio_timer *due = list->due.first; due; due = due->queue_next, count++) {
             if (listed++ < LISTED_MAX) {
                 inspect_timer(report, due, true);
             }
@@ -91,7 +91,7 @@ static void inspect_timers(struct report *report, struct aio_context *ctx)
         }
         count += list->count;
     }
-    host_mutex_unlock(&ctx->timer_lock);
+    aio_lock_give(&ctx->timer_lock);
     report_close(report);
     report_number(report, "timer_count", count);
 }
@@ -205,10 +205,10 @@ static void inspect_context(struct report *report, struct aio_context *ctx)
     inspect_handlers(report, ctx);
     inspect_bhs(report, ctx);
     inspect_timers(report, ctx);
-    host_mutex_lock(&ctx->inspect_lock);
+    aio_lock_take(&ctx->inspect_lock);
     inspect_waits(report, ctx);
     inspect_requests(report, ctx);
-    host_mutex_unlock(&ctx->inspect_lock);
+    aio_lock_give(&ctx->inspect_lock);
     inspect_events(report, ctx);
     report_close(report);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "aio/context.h"
+#include "aio/lock.h"
 #include "aio/timer.h"
 #include "aio/waiter.h"
 #include "platform/thread.h"
@@ -53,14 +54,20 @@ struct aio_timer_entry {
     struct aio_timer *timer;
 };
 
-/* The timers of one context on one clock: a 4-ary heap, and those that are due in this pass. */
+struct aio_timer_queue {
+    struct aio_timer *first;
+    struct aio_timer *last;
+};
+
+/* The timers of one context on one clock: a 4-ary heap, and those that left it. */
 struct aio_timer_list {
     struct aio_clock *clock;
     struct aio_timer_entry *heap;
     uint32_t count;
     uint32_t capacity;
-    struct aio_timer *due_first;
-    struct aio_timer *due_last;
+    struct aio_timer_queue due;   /* taken in this pass, not yet run */
+    struct aio_timer_queue later; /* armed in this pass and due already: for the next one */
+    int64_t pass_now_ns;          /* what the clock showed in the pass under way; INT64_MIN: none */
     struct aio_timer_list *next;
 };
 
@@ -76,10 +83,9 @@ enum aio_event {
     AIO_EVENT_WAIT,     /* a wait ended; how long it was */
     AIO_EVENT_EARLY,    /* the same, before its time; by how much */
     AIO_EVENT_SPURIOUS, /* the same, woken by nobody */
-    AIO_EVENT_WAKE,     /* somebody woke the waiter */
 };
 
-/* Written by any thread, word by word: an entry that is being overwritten reads mixed up. */
+/* Written by the home thread, word by word: to others, an entry in the making reads mixed up. */
 struct aio_trace_entry {
     _Atomic int64_t time_ns;
     _Atomic int64_t detail_ns;
@@ -174,30 +180,35 @@ struct aio_context {
     atomic_uint depth;  /* written by the home thread */
     unsigned fruitless; /* waits in a row that brought nothing: the next one is made longer */
 
-    struct host_mutex handlers_lock;
-    struct host_cond handlers_cond;
+    struct aio_lock handlers_lock;
     struct aio_handler **handlers;
     atomic_uint handler_count;
     unsigned handler_capacity;
     GHashTable *handler_by_os;
     struct aio_handler *ready_first;
     struct aio_handler *ready_last;
-    GPtrArray *handlers_dead;         /* freed when nothing can point to them */
-    struct aio_waiter *waiting_with;  /* NULL outside of a wait */
+    GPtrArray *handlers_dead; /* freed when nothing can point to them */
+    atomic_bool handlers_die; /* there are some */
+
+    /* The waiter through which the host looks at handles right now, if it is one of those. */
+    struct host_mutex held_lock;
+    struct host_cond held_cond;
+    struct aio_waiter *held_by;
+    uint64_t held_serial;
+
     _Atomic uint64_t handlers_serial; /* changes when the set of handles may have */
     bool plain_only;                  /* the larger waiter failed once: stay */
-    uint64_t wait_serial;
 
     struct aio_bh_queue bh_queue;
     struct aio_bh *bh_first; /* taken in this pass, not yet run */
     struct aio_bh **bh_last;
-    struct host_mutex bh_lock; /* the list of all */
+    struct aio_lock bh_lock; /* the list of all */
     struct aio_bh *bh_all;
 
     _Atomic(struct coroutine *) co_scheduled; /* newest first */
     struct aio_bh *co_bh;
 
-    struct host_mutex timer_lock;
+    struct aio_lock timer_lock;
     struct aio_timer_list *timer_lists;
     uint64_t timer_sequence;
 
@@ -213,7 +224,7 @@ struct aio_context {
     struct aio_stats stats;
     struct aio_trace *trace;
 
-    struct host_mutex inspect_lock; /* guards what follows; never held over a callback */
+    struct aio_lock inspect_lock; /* guards what follows; never held over a callback */
     struct aio_request *requests;
     struct aio_waiting *waitings; /* innermost first */
 
@@ -248,7 +259,7 @@ static inline void aio_count(_Atomic uint64_t *counter)
 void aio_call(struct aio_context *ctx, enum aio_event event, const char *name,
               void (*fn)(void *opaque), void *opaque);
 
-/* Writes one line into the trace ring. Any thread. */
+/* Writes one line into the trace ring. Home thread. */
 void aio_trace_add(struct aio_context *ctx, enum aio_event event, const char *name, int64_t time_ns,
                    int64_t detail_ns);
 

@@ -219,18 +219,18 @@ static void waiting_push(struct aio_context *ctx, struct aio_waiting *waiting)
 {
     waiting->began_ns = aio_clock_now_ns(ctx->wait_clock);
     waiting->inside_of = atomic_load_explicit(&ctx->running.name, memory_order_relaxed);
-    host_mutex_lock(&ctx->inspect_lock);
+    aio_lock_take(&ctx->inspect_lock);
     waiting->outer = ctx->waitings;
     ctx->waitings = waiting;
-    host_mutex_unlock(&ctx->inspect_lock);
+    aio_lock_give(&ctx->inspect_lock);
 }
 
 static void waiting_pop(struct aio_context *ctx, struct aio_waiting *waiting)
 {
-    host_mutex_lock(&ctx->inspect_lock);
+    aio_lock_take(&ctx->inspect_lock);
     assert(ctx->waitings == waiting);
     ctx->waitings = waiting->outer;
-    host_mutex_unlock(&ctx->inspect_lock);
+    aio_lock_give(&ctx->inspect_lock);
 }
 
 void aio_wait_while_at(struct aio_context *ctx, aio_predicate_fn *waiting, void *opaque,

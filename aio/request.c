@@ -16,33 +16,33 @@ void aio_request_begin_at(struct aio_request *request, struct aio_context *ctx, 
         .ctx = ctx,
         .began_ns = aio_clock_now_ns(ctx->wait_clock),
     };
-    host_mutex_lock(&ctx->inspect_lock);
+    aio_lock_take(&ctx->inspect_lock);
     request->next = ctx->requests;
     request->link = &ctx->requests;
     if (request->next) {
         request->next->link = &request->next;
     }
     ctx->requests = request;
-    host_mutex_unlock(&ctx->inspect_lock);
+    aio_lock_give(&ctx->inspect_lock);
 }
 
 void aio_request_waits_on(struct aio_request *request, enum aio_waits_on on, const void *what)
 {
     assert((on == AIO_ON_NOBODY) == (what == NULL));
-    host_mutex_lock(&request->ctx->inspect_lock);
+    aio_lock_take(&request->ctx->inspect_lock);
     request->on = on;
     request->what = what;
-    host_mutex_unlock(&request->ctx->inspect_lock);
+    aio_lock_give(&request->ctx->inspect_lock);
 }
 
 void aio_request_end(struct aio_request *request)
 {
-    host_mutex_lock(&request->ctx->inspect_lock);
+    aio_lock_take(&request->ctx->inspect_lock);
     assert(request->link && "ended twice, or never begun");
     *request->link = request->next;
     if (request->next) {
         request->next->link = request->link;
     }
     request->link = NULL;
-    host_mutex_unlock(&request->ctx->inspect_lock);
+    aio_lock_give(&request->ctx->inspect_lock);
 }

@@ -11,8 +11,13 @@
 
 #include "aio/loop.h"
 
-#define SLOT_IDLE UINT32_MAX
-#define SLOT_DUE  (UINT32_MAX - 1)
+#define SLOT_IDLE  UINT32_MAX
+#define SLOT_DUE   (UINT32_MAX - 1)
+#define SLOT_LATER (UINT32_MAX - 2)
+#define NO_PASS    INT64_MIN
+
+/* Due timers are taken out of the heap so many at a time, while they are in the cache. */
+#define DUE_BATCH 32
 #define HEAP_WAYS 4u
 
 static bool entry_before(const struct aio_timer_entry *a, const struct aio_timer_entry *b)
@@ -96,36 +101,33 @@ static void heap_remove(struct aio_timer_list *list, uint32_t slot)
     }
 }
 
-static void due_append(struct aio_timer_list *list, struct aio_timer *timer)
+static void queue_append(struct aio_timer_queue *queue, struct aio_timer *timer, uint32_t slot)
 {
-    timer->heap_slot = SLOT_DUE;
-    timer->due_next = NULL;
-    timer->due_prev = list->due_last;
-    *(list->due_last ? &list->due_last->due_next : &list->due_first) = timer;
-    list->due_last = timer;
+    timer->heap_slot = slot;
+    timer->queue_next = NULL;
+    timer->queue_prev = queue->last;
+    *(queue->last ? &queue->last->queue_next : &queue->first) = timer;
+    queue->last = timer;
 }
 
-static void due_remove(struct aio_timer_list *list, struct aio_timer *timer)
+static void queue_remove(struct aio_timer_queue *queue, struct aio_timer *timer)
 {
-    *(timer->due_prev ? &timer->due_prev->due_next : &list->due_first) = timer->due_next;
-    *(timer->due_next ? &timer->due_next->due_prev : &list->due_last) = timer->due_prev;
+    *(timer->queue_prev ? &timer->queue_prev->queue_next : &queue->first) = timer->queue_next;
+    *(timer->queue_next ? &timer->queue_next->queue_prev : &queue->last) = timer->queue_prev;
     timer->heap_slot = SLOT_IDLE;
 }
 
-/* Takes a timer out of wherever it is; true if it was armed. */
-static bool timer_unlink(struct aio_timer *timer)
+/* Takes a timer out of wherever it is. */
+static void timer_unlink(struct aio_timer *timer)
 {
-    uint32_t slot = timer->heap_slot;
+    struct aio_timer_list *list = timer->list;
 
-    if (slot == SLOT_IDLE) {
-        return false;
+    switch (timer->heap_slot) {
+    case SLOT_IDLE: break;
+    case SLOT_DUE: queue_remove(&list->due, timer); break;
+    case SLOT_LATER: queue_remove(&list->later, timer); break;
+    default: heap_remove(list, timer->heap_slot); break;
     }
-    if (slot == SLOT_DUE) {
-        due_remove(timer->list, timer);
-    } else {
-        heap_remove(timer->list, slot);
-    }
-    return true;
 }
 
 static struct aio_timer_list *timer_list_for(struct aio_context *ctx, struct aio_clock *clock)
@@ -145,16 +147,17 @@ void timer_init(struct aio_timer *timer, struct aio_context *ctx, struct aio_clo
     struct aio_timer_list *list;
 
     assert(name && fn);
-    host_mutex_lock(&ctx->timer_lock);
+    aio_lock_take(&ctx->timer_lock);
     list = timer_list_for(ctx, clock);
     if (!list) {
         list = g_new0(struct aio_timer_list, 1);
         list->clock = clock;
+        list->pass_now_ns = NO_PASS;
         list->next = ctx->timer_lists;
         ctx->timer_lists = list;
         made = true;
     }
-    host_mutex_unlock(&ctx->timer_lock);
+    aio_lock_give(&ctx->timer_lock);
     if (made) {
         aio_clock_add_user(clock, ctx);
     }
@@ -168,14 +171,21 @@ void timer_init(struct aio_timer *timer, struct aio_context *ctx, struct aio_clo
     atomic_init(&timer->expire_ns, -1);
 }
 
-/* Arms the timer under the lock; true if it became the nearest of its clock. */
+/* Arms the timer under the lock; true if it became the nearest of its clock. What is due already in
+ * the pass that is under way waits for the next one, where it cannot keep others from their turn.
+ */
 static bool timer_arm(struct aio_timer *timer, int64_t expire_ns)
 {
-    struct aio_timer_entry entry = { expire_ns, timer->ctx->timer_sequence++, timer };
+    struct aio_timer_list *list = timer->list;
 
     timer_unlink(timer);
+    timer->sequence = timer->ctx->timer_sequence++;
     atomic_store_explicit(&timer->expire_ns, expire_ns, memory_order_relaxed);
-    heap_add(timer->list, entry);
+    if (expire_ns <= list->pass_now_ns) {
+        queue_append(&list->later, timer, SLOT_LATER);
+        return true;
+    }
+    heap_add(list, (struct aio_timer_entry){ expire_ns, timer->sequence, timer });
     return timer->heap_slot == 0;
 }
 
@@ -192,9 +202,9 @@ void timer_mod(struct aio_timer *timer, int64_t expire_ns)
     struct aio_context *ctx = timer->ctx;
     bool nearest;
 
-    host_mutex_lock(&ctx->timer_lock);
+    aio_lock_take(&ctx->timer_lock);
     nearest = timer_arm(timer, expire_ns < 0 ? 0 : expire_ns);
-    host_mutex_unlock(&ctx->timer_lock);
+    aio_lock_give(&ctx->timer_lock);
     timer_tell(ctx, nearest);
 }
 
@@ -205,21 +215,21 @@ void timer_mod_anticipate(struct aio_timer *timer, int64_t expire_ns)
     bool nearest = false;
     int64_t armed_ns;
 
-    host_mutex_lock(&ctx->timer_lock);
+    aio_lock_take(&ctx->timer_lock);
     armed_ns = atomic_load_explicit(&timer->expire_ns, memory_order_relaxed);
     if (armed_ns < 0 || wanted_ns < armed_ns) {
         nearest = timer_arm(timer, wanted_ns);
     }
-    host_mutex_unlock(&ctx->timer_lock);
+    aio_lock_give(&ctx->timer_lock);
     timer_tell(ctx, nearest);
 }
 
 void timer_del(struct aio_timer *timer)
 {
-    host_mutex_lock(&timer->ctx->timer_lock);
+    aio_lock_take(&timer->ctx->timer_lock);
     timer_unlink(timer);
     atomic_store_explicit(&timer->expire_ns, -1, memory_order_relaxed);
-    host_mutex_unlock(&timer->ctx->timer_lock);
+    aio_lock_give(&timer->ctx->timer_lock);
 }
 
 bool timer_pending(const struct aio_timer *timer)
@@ -238,7 +248,7 @@ static int64_t list_deadline(const struct aio_timer_list *list, int64_t host_now
 {
     int64_t deadline_ns, expire_ns;
 
-    if (list->due_first) {
+    if (list->due.first || list->later.first) {
         return 0;
     }
     if (list->count == 0) {
@@ -257,67 +267,94 @@ int64_t aio_timers_deadline(struct aio_context *ctx)
     int64_t nearest_ns = INT64_MAX;
     int64_t host_now_ns = aio_clock_now_ns(ctx->wait_clock);
 
-    host_mutex_lock(&ctx->timer_lock);
+    aio_lock_take(&ctx->timer_lock);
     for (struct aio_timer_list *list = ctx->timer_lists; list; list = list->next) {
         int64_t deadline_ns = list_deadline(list, host_now_ns);
 
         nearest_ns = deadline_ns < nearest_ns ? deadline_ns : nearest_ns;
     }
-    host_mutex_unlock(&ctx->timer_lock);
+    aio_lock_give(&ctx->timer_lock);
     return nearest_ns;
 }
 
-/* Moves what is due at one look at the clock behind what an outer pass has not run yet. */
-static void list_take_due(struct aio_timer_list *list)
+/* What was armed during a pass and due at once belongs to this one. */
+static void list_take_later(struct aio_timer_list *list)
 {
-    int64_t now_ns;
+    struct aio_timer *timer;
 
-    if (list->count == 0) {
-        return;
-    }
-    now_ns = aio_clock_now_ns(list->clock);
-    while (list->count > 0 && list->heap[0].expire_ns <= now_ns) {
-        struct aio_timer *timer = list->heap[0].timer;
-
-        heap_remove(list, 0);
-        due_append(list, timer);
+    while ((timer = list->later.first)) {
+        queue_remove(&list->later, timer);
+        heap_add(list, (struct aio_timer_entry){ timer_expire_ns(timer), timer->sequence, timer });
     }
 }
 
-/* Runs the first due timer; false if there is none. The lock is held but during the callback. */
-static bool list_run_one(struct aio_context *ctx, struct aio_timer_list *list)
+/* Moves a batch of what is due behind what an outer pass has not run yet. */
+static void list_take_due(struct aio_timer_list *list, int64_t now_ns)
 {
-    struct aio_timer *timer = list->due_first;
-    const char *name;
-    aio_timer_fn *fn;
-    void *opaque;
+    for (unsigned i = 0; i < DUE_BATCH && list->count > 0; i++) {
+        struct aio_timer *timer = list->heap[0].timer;
 
-    if (!timer) {
+        if (list->heap[0].expire_ns > now_ns) {
+            break;
+        }
+        heap_remove(list, 0);
+        if (list->count > 0) {
+            __builtin_prefetch(list->heap[0].timer, 1);
+        }
+        queue_append(&list->due, timer, SLOT_DUE);
+    }
+}
+
+/* Runs the first due timer. The lock is held but during the callback. */
+static void list_run_one(struct aio_context *ctx, struct aio_timer_list *list)
+{
+    struct aio_timer *timer = list->due.first;
+    const char *name = timer->name;
+    aio_timer_fn *fn = timer->fn;
+    void *opaque = timer->opaque;
+
+    queue_remove(&list->due, timer);
+    atomic_store_explicit(&timer->expire_ns, -1, memory_order_relaxed);
+    aio_lock_give(&ctx->timer_lock);
+    aio_call(ctx, AIO_EVENT_TIMER, name, fn, opaque);
+    aio_lock_take(&ctx->timer_lock);
+}
+
+/* One look at the clock, and everything that is due then. */
+static bool list_run(struct aio_context *ctx, struct aio_timer_list *list)
+{
+    int64_t outer_now_ns = list->pass_now_ns;
+    int64_t now_ns;
+    bool progress = false;
+
+    list_take_later(list);
+    if (list->count == 0 && !list->due.first) {
         return false;
     }
-    due_remove(list, timer);
-    atomic_store_explicit(&timer->expire_ns, -1, memory_order_relaxed);
-    name = timer->name;
-    fn = timer->fn;
-    opaque = timer->opaque;
-    host_mutex_unlock(&ctx->timer_lock);
-    aio_call(ctx, AIO_EVENT_TIMER, name, fn, opaque);
-    host_mutex_lock(&ctx->timer_lock);
-    return true;
+    list->pass_now_ns = now_ns = aio_clock_now_ns(list->clock);
+    for (;;) {
+        if (!list->due.first) {
+            list_take_due(list, now_ns);
+        }
+        if (!list->due.first) {
+            break;
+        }
+        list_run_one(ctx, list);
+        progress = true;
+    }
+    list->pass_now_ns = outer_now_ns;
+    return progress;
 }
 
 bool aio_timers_run(struct aio_context *ctx)
 {
     bool progress = false;
 
-    host_mutex_lock(&ctx->timer_lock);
+    aio_lock_take(&ctx->timer_lock);
     for (struct aio_timer_list *list = ctx->timer_lists; list; list = list->next) {
-        list_take_due(list);
-        while (list_run_one(ctx, list)) {
-            progress = true;
-        }
+        progress |= list_run(ctx, list);
     }
-    host_mutex_unlock(&ctx->timer_lock);
+    aio_lock_give(&ctx->timer_lock);
     return progress;
 }
 
@@ -333,16 +370,17 @@ void aio_context_drop_clock(struct aio_context *ctx, struct aio_clock *clock)
     struct aio_timer_list **link = &ctx->timer_lists;
     struct aio_timer_list *list;
 
-    host_mutex_lock(&ctx->timer_lock);
+    aio_lock_take(&ctx->timer_lock);
     assert(ctx->depth == 0 && "a pass may be looking at the clock's timers");
     while ((list = *link) && list->clock != clock) {
         link = &list->next;
     }
     if (list) {
-        assert(list->count == 0 && !list->due_first && "a timer of the clock is armed");
+        assert(list->count == 0 && !list->due.first && !list->later.first &&
+               "a timer of the clock is armed");
         *link = list->next;
     }
-    host_mutex_unlock(&ctx->timer_lock);
+    aio_lock_give(&ctx->timer_lock);
     if (list) {
         list_free(ctx, list);
     }
@@ -354,6 +392,7 @@ unsigned aio_timers_finish(struct aio_context *ctx)
     struct aio_timer_list *list;
 
     while ((list = ctx->timer_lists)) {
+        list_take_later(list);
         for (uint32_t i = 0; i < list->count; i++) {
             fprintf(stderr, "aio: %s: timer '%s' is still armed\n", ctx->name,
                     list->heap[i].timer->name);
@@ -362,6 +401,6 @@ unsigned aio_timers_finish(struct aio_context *ctx)
         ctx->timer_lists = list->next;
         list_free(ctx, list);
     }
-    host_mutex_finish(&ctx->timer_lock);
+    aio_lock_finish(&ctx->timer_lock);
     return left;
 }

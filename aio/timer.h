@@ -21,8 +21,9 @@ struct aio_timer {
     const char *name;
     _Atomic int64_t expire_ns; /* -1 when not armed */
     uint32_t heap_slot;        /* place in the context's heap for this clock, or one of timer.c's */
-    struct aio_timer *due_next;
-    struct aio_timer *due_prev;
+    uint64_t sequence;         /* order among equal deadlines */
+    struct aio_timer *queue_next;
+    struct aio_timer *queue_prev;
 };
 
 /* Prepares a timer that is not armed. `name` must live as long as the timer. */

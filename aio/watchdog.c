@@ -156,10 +156,10 @@ static void look(GString *out)
     for (struct aio_context *ctx = registry_first(); ctx; ctx = ctx->registry_next) {
         int64_t now_ns = aio_clock_now_ns(ctx->wait_clock);
 
-        host_mutex_lock(&ctx->inspect_lock);
+        aio_lock_take(&ctx->inspect_lock);
         look_for_stuck(out, ctx, now_ns);
         look_for_idle_wait(out, ctx, now_ns);
-        host_mutex_unlock(&ctx->inspect_lock);
+        aio_lock_give(&ctx->inspect_lock);
         look_for_slow(out, ctx, now_ns);
         look_for_lost_wake(out, ctx);
     }
