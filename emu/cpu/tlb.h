@@ -18,7 +18,7 @@ typedef uint64_t gva_t;
 #define TLB_PAGE_BITS 12
 #define TLB_PAGE_SIZE (1u << TLB_PAGE_BITS)
 #define TLB_PAGE_MASK (~(uint64_t)(TLB_PAGE_SIZE - 1))
-#define TLB_BITS      10
+#define TLB_BITS      13
 #define TLB_ENTRIES   (1u << TLB_BITS)
 
 enum tlb_access { TLB_READ, TLB_WRITE, TLB_ACCESS_COUNT };
