@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "emu/jit/ir.h"
 #include "emu/riscv/hart.h"
 
 #define JUMP_CACHE_BITS    11
@@ -52,6 +53,7 @@ struct jit_area {
     uint64_t result;       /* result of slow calls */
     uint64_t reserved_host;  /* LR reservation of generated code; 0: none */
     uint64_t reserved_value;
+    uint64_t addend[IR_GROUPS_MAX]; /* of groups of accesses: host minus guest address */
     uint64_t spill[8];
     uint64_t spill_f[8];
     uint64_t host_stack;   /* stack pointer of the caller of enter */

@@ -170,7 +170,7 @@ static void build_note_lines(struct ir_block *block, uint16_t at)
 }
 
 bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, unsigned context,
-                 bool counting, unsigned insns_max)
+                 bool counting, bool merge, unsigned insns_max)
 {
     static _Thread_local struct build build;
     uint64_t seen[TLB_PAGE_SIZE / 2 / 64] = { 0 };
@@ -205,6 +205,9 @@ bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, un
     }
     if (!block->overflow) {
         ir_optimise(block);
+        if (merge) {
+            ir_merge(block);
+        }
     }
     return !block->overflow;
 }

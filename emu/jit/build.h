@@ -32,9 +32,9 @@ struct build {
 };
 
 /* Builds the block that begins at page offset `start` of the page whose bytes are at `page`. At
- * most `insns_max` instructions. False if not even one fits. */
+ * most `insns_max` instructions; `merge`: accesses may share a probe. False if not even one fits. */
 bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, unsigned context,
-                 bool counting, unsigned insns_max);
+                 bool counting, bool merge, unsigned insns_max);
 
 /* Appends an operation at the present instruction. */
 uint16_t build_op(struct build *build, struct ir_ins ins);

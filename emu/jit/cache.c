@@ -211,7 +211,7 @@ static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint16_t of
     uint32_t at = 0;
     for (unsigned insns = IR_INSNS_MAX; at == 0; insns /= 2) {
         if (build_block(&ir, seen, offset, key & JIT_KEY_BANK, (key & JIT_KEY_COUNTING) != 0,
-                        insns)) {
+                        (key & JIT_KEY_SINGLE) == 0, insns)) {
             at = jit_emit(jit, &ir, &code);
         }
         if (at == 0 && insns <= 4) {
@@ -255,7 +255,8 @@ void jit_link(struct jit *jit, uint32_t number, uint32_t to)
     }
     const struct jit_block *from = &jit->block[exit->from];
     if (((uint32_t)exit->target & (TLB_PAGE_SIZE - 1)) != target->start ||
-        from->key != target->key || (exit->guard == 0 && from->page != target->page)) {
+        ((from->key ^ target->key) & ~JIT_KEY_SINGLE) != 0 ||
+        (target->key & JIT_KEY_SINGLE) != 0 || (exit->guard == 0 && from->page != target->page)) {
         return;
     }
     /* Another hart may have passed the old guard and not jumped yet. */

@@ -35,6 +35,7 @@
 /* Key bits of a block besides its address. */
 #define JIT_KEY_BANK        3
 #define JIT_KEY_COUNTING    4
+#define JIT_KEY_SINGLE      8 /* every access has a probe of its own */
 
 struct jit_block {
     uint64_t lines;      /* of the page, which its instructions lie in */

@@ -31,6 +31,7 @@ void ir_reset(struct ir_block *block, uint16_t start, uint8_t context)
     block->overflow = false;
     block->uses_fp = false;
     block->counting = false;
+    memset(block->group, 0, sizeof block->group);
     memset(&block->ins[0], 0, sizeof block->ins[0]);
 }
 

@@ -55,6 +55,7 @@ struct ir_ins {
     bool sign;      /* loads and extensions: sign-extend */
     uint8_t size;   /* loads, stores, AMO, extensions: bytes */
     uint8_t reg;    /* GET, PUT: guest register number */
+    uint8_t group;  /* loads and stores: number in block->group, or 0: on its own */
     uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode */
     uint16_t a, b, c;
     uint16_t pc;    /* offset of the guest instruction in its page */
@@ -65,6 +66,17 @@ struct ir_ins {
                      * CSRGET, CSRPUT: offset of the register in struct riscv_hart */
 };
 
+#define IR_GROUPS_MAX 9 /* number 0 is not used */
+
+/* Loads (or stores) off the same base that are probed together, by the first of them. */
+struct ir_group {
+    uint16_t base;  /* the value */
+    uint16_t first; /* the operation that probes */
+    bool write;
+    uint16_t count;
+    int32_t min, max; /* displacements of the first byte, and behind the last one */
+};
+
 /* One block under construction. */
 struct ir_block {
     unsigned count;
@@ -72,6 +84,7 @@ struct ir_block {
     uint16_t start;     /* page offset of the first guest instruction */
     uint64_t lines;     /* which 64-byte lines of the page its instructions lie in */
     uint8_t context;    /* enum riscv_bank of loads and stores */
+    struct ir_group group[IR_GROUPS_MAX];
     bool overflow;      /* an operation did not fit: drop the block, take fewer instructions */
     bool uses_fp;
     bool counting;      /* instructions are counted in hart->instret */
@@ -95,6 +108,9 @@ bool ir_is_recovery(enum ir_op op);
 
 /* Removes what nobody uses and overwritten PUTs, then fills in `last` and `uses`. */
 void ir_optimise(struct ir_block *block);
+
+/* Finds loads and stores that can share a probe of the TLB. After ir_optimise. */
+void ir_merge(struct ir_block *block);
 
 /* Appends a listing, one operation a line, to `text` (debugging, tests). */
 void ir_print(const struct ir_block *block, char *text, unsigned size);

@@ -232,6 +232,22 @@ static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
     jit_check_reservation(h);
 }
 
+/* Code for h->pc whose accesses do not share probes; NULL: step. It is entered from here alone. */
+static const uint8_t *jit_find_single(struct riscv_hart *h, struct jit_hart *own)
+{
+    bool trapped = false;
+    uint8_t key = (uint8_t)(h->bank_data | (own->counting ? JIT_KEY_COUNTING : 0) | JIT_KEY_SINGLE);
+    host_mutex_lock(&own->jit->lock);
+    uint32_t page = jit_enter_page(h, own, h->pc, &trapped);
+    assert(!trapped);
+    uint32_t block = page == JIT_NONE ? JIT_NONE
+                                      : jit_block_get(own->jit, page,
+                                                      (uint16_t)(h->pc % TLB_PAGE_SIZE), key);
+    const uint8_t *code = block == JIT_NONE ? NULL : own->jit->block[block].code;
+    host_mutex_unlock(&own->jit->lock);
+    return code;
+}
+
 static bool jit_zero_usable(const struct riscv_hart *h)
 {
     return h->priv == PRIV_M || ((h->menvcfg & ENVCFG_CBZE) != 0 &&
@@ -258,6 +274,15 @@ static void jit_run(struct hart *hart)
         area->zero_usable = jit_zero_usable(h);
         area->fp_usable = (h->mstatus & MSTATUS_FS) != 0 && h->frm <= FPU_RUP;
         enum jit_reason reason = host_enter(h, code);
+        while (reason == JIT_SINGLE) {
+            code = jit_find_single(h, own);
+            if (code == NULL) {
+                reason = JIT_STEP;
+                break;
+            }
+            area->pc_page = h->pc & TLB_PAGE_MASK;
+            reason = host_enter(h, code);
+        }
         if (reason == JIT_LINK) {
             own->exit = (uint32_t)area->link;
         } else if (reason == JIT_STEP) {

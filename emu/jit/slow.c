@@ -38,6 +38,25 @@ bool slow_store(struct riscv_hart *hart, uint64_t address, uint32_t info)
            slow_trapped(hart, info);
 }
 
+bool slow_group(struct riscv_hart *hart, uint64_t address, uint32_t info)
+{
+    struct jit_area *area = jit_area(hart);
+    bool write = info >> 24 == TLB_WRITE;
+    struct mmu_result result;
+    enum riscv_cause cause;
+    area->argument[1] = address;
+    area->result = 0;
+    if (address % TLB_PAGE_SIZE + area->argument[0] <= TLB_PAGE_SIZE &&
+        mmu_translate(hart, address, 1, write ? MMU_WRITE : MMU_READ, hart->bank_data, &result,
+                      &cause) &&
+        result.host != NULL && result.cacheable) {
+        tlb_bank_fill(&hart->bank[hart->bank_data], write ? TLB_WRITE : TLB_READ, address,
+                      result.host);
+        area->result = 1;
+    }
+    return true;
+}
+
 bool slow_fill(struct riscv_hart *hart, uint64_t address, uint32_t info)
 {
     struct jit_area *area = jit_area(hart);

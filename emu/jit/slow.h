@@ -22,6 +22,10 @@ bool slow_load(struct riscv_hart *hart, uint64_t address, uint32_t info);
 /* Stores area->argument[0]. */
 bool slow_store(struct riscv_hart *hart, uint64_t address, uint32_t info);
 
+/* Fills the TLB for a group of accesses to [address, address + area->argument[0]), op: enum
+ * tlb_access, if they lie in one page of memory; never raises anything. area->result: as below. */
+bool slow_group(struct riscv_hart *hart, uint64_t address, uint32_t info);
+
 /* Fills the TLB for an atomic access (op: enum tlb_access), raising what it must raise.
  * area->result says whether a probe will now hit. */
 bool slow_fill(struct riscv_hart *hart, uint64_t address, uint32_t info);

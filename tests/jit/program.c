@@ -180,6 +180,8 @@ void program_generate(struct program *program, uint64_t seed)
     *program = (struct program){ .seed = seed };
     program->paged = pick(&state, 2) != 0;
     program->user = program->paged && pick(&state, 2) != 0;
+    struct isa_insn count = insn_of(INSN_csrrs, 10, 0, 0, 0xc02); /* counted from here on */
+    add(program, &count);
     while (program->count < length) {
         if (pick(&state, 6) == 0) {
             add_compressed(program, &state);
@@ -192,9 +194,10 @@ void program_generate(struct program *program, uint64_t seed)
         add(program, &nop);
     }
     /* The end: a store to the stop address traps in user mode too, and the handler stops there. */
-    struct isa_insn end[] = { insn_of(INSN_lui, 6, 0, 0, (int32_t)PROGRAM_STOP),
+    struct isa_insn end[] = { insn_of(INSN_csrrs, 10, 0, 0, 0xc02),
+                               insn_of(INSN_lui, 6, 0, 0, (int32_t)PROGRAM_STOP),
                               insn_of(INSN_sw, 0, 6, 0, 0), insn_of(INSN_jal, 0, 0, 0, 0) };
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         add(program, &end[i]);
     }
 }

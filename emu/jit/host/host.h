@@ -16,6 +16,7 @@ enum jit_reason {
     JIT_LOOKUP,  /* go on at hart->pc */
     JIT_LINK,    /* the same, and the exit in area->link may be linked to what is found */
     JIT_REQUEST, /* hart->requests is not 0 */
+    JIT_SINGLE,  /* go on at hart->pc in a block whose accesses are probed one by one */
     JIT_STEP,    /* interpret the instruction at hart->pc */
     JIT_TRAP,    /* an exception was taken */
 };

@@ -231,6 +231,13 @@ void emit_jmp_thunk(struct emitter *e, const uint8_t *thunk)
     x86_bind(&e->as, x86_jmp(&e->as), emit_as_writable(e, thunk));
 }
 
+void emit_count(struct emitter *e, unsigned insns)
+{
+    if (e->block->counting && insns != 0) {
+        x86_alu_mi(&e->as, X86_ADD, true, x86_at(HART, HART_OFFSET(instret)), (int32_t)insns);
+    }
+}
+
 void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason)
 {
     struct x86_asm *as = &e->as;
@@ -243,6 +250,7 @@ void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason)
 
 void emit_cold_step(struct emitter *e, const struct emit_cold *cold)
 {
+    emit_count(e, cold->ins->insns);
     emit_leave(e, cold->ins->pc, JIT_STEP);
 }
 

@@ -36,7 +36,7 @@ struct emit_cold {
 
 /* Addresses of the shared code, in the executable view. */
 struct emit_thunks {
-    const uint8_t *enter, *leave, *load, *store, *fill;
+    const uint8_t *enter, *leave, *load, *store, *fill, *group;
 };
 
 struct emitter {
@@ -85,6 +85,9 @@ struct emit_cold *emit_cold(struct emitter *e, emit_cold_fn *fn, const struct ir
 void emit_call_thunk(struct emitter *e, const uint8_t *thunk);
 /* jmp thunk */
 void emit_jmp_thunk(struct emitter *e, const uint8_t *thunk);
+
+/* Counts retired instructions, in blocks that count. */
+void emit_count(struct emitter *e, unsigned insns);
 
 /* Leaves with hart->pc = page + `target` (page-relative). */
 void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason);

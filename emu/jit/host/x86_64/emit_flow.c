@@ -12,13 +12,6 @@ _Static_assert(sizeof(struct jump_entry) == 16 && sizeof(struct fetch_entry) == 
     (AREA_OFFSET(context) + (int32_t)((e)->block->context * sizeof(struct jit_context)) +      \
      (int32_t)offsetof(struct jit_context, field))
 
-static void emit_count(struct emitter *e, unsigned insns)
-{
-    if (e->block->counting && insns != 0) {
-        x86_alu_mi(&e->as, X86_ADD, true, x86_at(HART, HART_OFFSET(instret)), (int32_t)insns);
-    }
-}
-
 /* A branch has changed nothing yet and is run again. */
 static void emit_cold_before(struct emitter *e, const struct emit_cold *cold)
 {

@@ -49,44 +49,41 @@ static struct operand emit_surviving(struct emitter *e, uint16_t value, bool com
     return emit_stored(e, value);
 }
 
-/* The effective address in a register that the probe leaves alone; takes all temporaries. */
-static enum x86_reg emit_address(struct emitter *e, const struct ir_ins *ins)
+/* value + disp in a register that the probe leaves alone; takes all temporaries. */
+static enum x86_reg emit_address_of(struct emitter *e, uint16_t value, int32_t disp)
 {
     struct x86_asm *as = &e->as;
     int64_t constant;
-    if (emit_is_const(e, ins->a, &constant)) {
+    int reg = regs_peek(&e->x, value);
+    bool temporary = reg == RAX || reg == RCX || reg == RDX;
+    if (reg != REGS_NONE && !temporary && disp == 0) {
         regs_take(&e->x, RAX);
-        x86_mov_ri(as, RAX, (uint64_t)(constant + ins->imm), false);
-    } else {
-        int reg = regs_peek(&e->x, ins->a);
-        bool pinned = reg != REGS_NONE && reg != RAX && reg != RCX && reg != RDX;
-        if (reg != RAX) {
-            regs_take(&e->x, RAX);
+        regs_take(&e->x, RCX);
+        regs_take(&e->x, RDX);
+        return reg;
+    }
+    regs_take(&e->x, RAX); /* what was there is still there, only nobody counts on it */
+    if (emit_is_const(e, value, &constant)) {
+        x86_mov_ri(as, RAX, (uint64_t)(constant + disp), false);
+    } else if (reg == REGS_NONE) {
+        struct operand from = emit_stored(e, value);
+        emit_mov(e, true, RAX, &from);
+        if (disp != 0) {
+            x86_alu_ri(as, X86_ADD, true, RAX, disp);
         }
-        if (pinned && ins->imm == 0) {
-            regs_take(&e->x, RCX);
-            regs_take(&e->x, RDX);
-            return reg;
-        }
-        if (reg == REGS_NONE) {
-            struct operand from = emit_stored(e, ins->a);
-            emit_mov(e, true, RAX, &from);
-            reg = RAX;
-        }
-        if (ins->imm != 0) {
-            if (reg == RAX && (e->x.reserved & 1u << RAX) == 0) {
-                regs_take(&e->x, RAX);
-            }
-            x86_lea(as, true, RAX, x86_at(reg, (int32_t)ins->imm));
-        } else if (reg != RAX) {
-            x86_mov_rr(as, true, RAX, reg);
-        } else if ((e->x.reserved & 1u << RAX) == 0) {
-            regs_take(&e->x, RAX);
-        }
+    } else if (disp != 0) {
+        x86_lea(as, true, RAX, x86_at(reg, disp));
+    } else if (reg != RAX) {
+        x86_mov_rr(as, true, RAX, reg);
     }
     regs_take(&e->x, RCX);
     regs_take(&e->x, RDX);
     return RAX;
+}
+
+static enum x86_reg emit_address(struct emitter *e, const struct ir_ins *ins)
+{
+    return emit_address_of(e, ins->a, (int32_t)ins->imm);
 }
 
 /* Probes the TLB: afterwards [RCX + address] is the host location. Returns the miss branch. */
@@ -138,9 +135,82 @@ static void emit_cold_load(struct emitter *e, const struct emit_cold *cold)
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
 }
 
+static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
+{
+    const struct ir_group *group = &e->block->group[cold->ins->group];
+    x86_mov_ri(&e->as, RDX, (uint64_t)(group->max - group->min), true);
+    emit_slow_arguments(e, cold, group->write ? TLB_WRITE : TLB_READ);
+    emit_call_thunk(e, emit_thunks.group);
+    x86_test_rr(&e->as, false, RAX, RAX);
+    uint8_t *single = x86_jcc(&e->as, CC_E);
+    if (cold->address == RAX) {
+        x86_mov_rm(&e->as, true, RAX, x86_at(HART, AREA_OFFSET(argument[1])));
+    }
+    x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
+    x86_bind_here(&e->as, single);
+    emit_count(e, cold->ins->insns);
+    emit_leave(e, cold->ins->pc, JIT_SINGLE);
+}
+
+/* An access whose probe another one shares: afterwards the returned place is right, with the addend
+ * in RCX. The first of the group probes for all; there is no other way out of it. */
+static struct x86_mem emit_grouped(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    const struct ir_group *group = &e->block->group[ins->group];
+    struct x86_mem addend = x86_at(HART, AREA_OFFSET(addend) + 8 * (int32_t)ins->group);
+    if (index != group->first) {
+        regs_take(&e->x, RCX);
+        enum x86_reg base = regs_read(&e->x, ins->a);
+        x86_mov_rm(&e->as, true, RCX, addend);
+        return x86_indexed(RCX, base, (int32_t)ins->imm);
+    }
+    enum x86_reg address = emit_address_of(e, ins->a, group->min);
+    const uint8_t *again = e->as.at;
+    struct emit_cold *cold = emit_cold(
+        e, emit_cold_group, ins,
+        emit_probe(e, address, (unsigned)(group->max - group->min),
+                   group->write ? TLB_WRITE : TLB_READ));
+    if (cold != NULL) {
+        cold->address = (int8_t)address;
+        cold->resume = again;
+    }
+    x86_store(&e->as, 8, addend, RCX);
+    return x86_indexed(RCX, address, (int32_t)ins->imm - group->min);
+}
+
+static void emit_load_float(struct emitter *e, const struct ir_ins *ins, unsigned dst,
+                            struct x86_mem from)
+{
+    x86_vload(&e->as, ins->size == 8, dst, from);
+    if (ins->size == 4) {
+        emit_box(e, dst);
+    }
+}
+
+static void emit_load_grouped(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    struct x86_mem from = emit_grouped(e, index);
+    if (ins->op == IR_LOADF) {
+        emit_load_float(e, ins, (unsigned)regs_write(&e->f, (uint16_t)index), from);
+        return;
+    }
+    int dst = regs_write_hint(&e->x, (uint16_t)index);
+    if (dst == REGS_NONE) { /* RCX is taken, and free again after the load */
+        dst = RCX;
+        regs_define(&e->x, (uint16_t)index, RCX);
+    }
+    x86_load(&e->as, ins->size, ins->sign, dst, from);
+}
+
 static void emit_load(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
+    if (ins->group != 0) {
+        emit_load_grouped(e, index);
+        return;
+    }
     enum x86_reg address = emit_address(e, ins);
     struct emit_cold *cold = emit_cold(e, emit_cold_load, ins,
                                        emit_probe(e, address, ins->size, TLB_READ));
@@ -148,10 +218,7 @@ static void emit_load(struct emitter *e, unsigned index)
     int dst;
     if (ins->op == IR_LOADF) {
         dst = regs_write(&e->f, (uint16_t)index);
-        x86_vload(&e->as, ins->size == 8, (unsigned)dst, from);
-        if (ins->size == 4) {
-            emit_box(e, (unsigned)dst);
-        }
+        emit_load_float(e, ins, (unsigned)dst, from);
     } else {
         dst = regs_write_hint(&e->x, (uint16_t)index);
         if (dst == REGS_NONE) {
@@ -179,11 +246,49 @@ static void emit_cold_store(struct emitter *e, const struct emit_cold *cold)
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
 }
 
+static void emit_store_value(struct emitter *e, const struct ir_ins *ins, struct x86_mem to,
+                             const struct operand *value)
+{
+    if (value->kind == OPERAND_IMM && value->imm == (int32_t)value->imm) {
+        x86_store_imm(&e->as, ins->size, to, (int32_t)value->imm);
+    } else if (value->kind != OPERAND_REG) {
+        emit_mov(e, true, RDX, value);
+        x86_store(&e->as, ins->size, to, RDX);
+    } else {
+        x86_store(&e->as, ins->size, to, value->reg);
+    }
+}
+
+static void emit_store_grouped(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    if (ins->op == IR_STOREF) {
+        unsigned value_f = (unsigned)regs_read(&e->f, ins->b);
+        x86_vstore(&e->as, ins->size == 8, emit_grouped(e, index), value_f);
+        return;
+    }
+    struct operand value = emit_surviving(e, ins->b, false);
+    struct x86_mem to = emit_grouped(e, index);
+    if (value.kind != OPERAND_REG && (e->x.reserved & 1u << RDX) == 0 && to.index != RDX) {
+        regs_take(&e->x, RDX);
+    } else if (value.kind != OPERAND_REG && to.index == RDX) { /* the base is there: use RAX */
+        regs_take(&e->x, RAX);
+        x86_mov_rr(&e->as, true, RAX, RDX);
+        regs_take(&e->x, RDX);
+        to.index = RAX;
+    }
+    emit_store_value(e, ins, to, &value);
+}
+
 static void emit_store(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     int value_f = REGS_NONE;
     struct operand value = { .kind = OPERAND_IMM };
+    if (ins->group != 0) {
+        emit_store_grouped(e, index);
+        return;
+    }
     if (ins->op == IR_STOREF) {
         value_f = regs_read(&e->f, ins->b);
     } else {
@@ -195,13 +300,8 @@ static void emit_store(struct emitter *e, unsigned index)
     struct x86_mem to = x86_indexed(RCX, address, 0);
     if (ins->op == IR_STOREF) {
         x86_vstore(&e->as, ins->size == 8, to, (unsigned)value_f);
-    } else if (value.kind == OPERAND_IMM && value.imm == (int32_t)value.imm) {
-        x86_store_imm(&e->as, ins->size, to, (int32_t)value.imm);
-    } else if (value.kind != OPERAND_REG) {
-        emit_mov(e, true, RDX, &value);
-        x86_store(&e->as, ins->size, to, RDX);
     } else {
-        x86_store(&e->as, ins->size, to, value.reg);
+        emit_store_value(e, ins, to, &value);
     }
     if (cold != NULL) {
         cold->address = (int8_t)address;
@@ -224,6 +324,7 @@ static void emit_cold_fill(struct emitter *e, const struct emit_cold *cold)
     }
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
     x86_bind_here(&e->as, uncached);
+    emit_count(e, cold->ins->insns);
     emit_leave(e, cold->ins->pc, JIT_STEP);
 }
 

@@ -22,6 +22,11 @@ static GENERATED bool thunk_store(struct riscv_hart *hart, uint64_t address, uin
     return slow_store(hart, address, info);
 }
 
+static GENERATED bool thunk_group(struct riscv_hart *hart, uint64_t address, uint32_t info)
+{
+    return slow_group(hart, address, info);
+}
+
 static GENERATED bool thunk_fill(struct riscv_hart *hart, uint64_t address, uint32_t info)
 {
     return slow_fill(hart, address, info);
@@ -120,6 +125,8 @@ size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
     thunk_call(&as, (const void *)thunk_load);
     emit_thunks.store = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_store);
+    emit_thunks.group = thunk_start(&as, rx);
+    thunk_call(&as, (const void *)thunk_group);
     emit_thunks.fill = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_fill);
     x86_align(&as, 64);
