@@ -68,6 +68,7 @@ static struct net_pair *pair_new_half(struct aio_context *ctx)
 {
     static const struct net_class class = {
         .name = "pair",
+        .large_segments = true,
         .send = pair_send,
         .accept_input = pair_accept_input,
         .close = pair_close,

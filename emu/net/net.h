@@ -22,6 +22,8 @@ struct net_client {
 
 struct net_class {
     const char *name;
+    /* Takes IPv4 TCP segments of up to 64 KiB in one frame, whatever the MTU. */
+    bool large_segments;
     /* Sends a frame from the guest; never blocks. */
     void (*send)(struct net_backend *net, const uint8_t *frame, size_t size);
     /* The card has room again: frames that were kept may be delivered. */

@@ -264,6 +264,7 @@ static const SlirpCb user_callbacks = {
 
 static const struct net_class user_class = {
     .name = "user",
+    .large_segments = true, /* libslirp ends TCP itself, and asks only what IP allows */
     .send = user_send,
     .accept_input = user_accept_input,
     .close = user_close,

@@ -1,6 +1,7 @@
 /*
  * Network device. Source: VIRTIO 1.2, section 5.1. Checksums of the guest's packets are filled in
  * here; packets for the guest are marked as valid, because the backend has made or checked them.
+ * Large TCP segments of the guest are not cut: they are offered where the backend takes them whole.
  * Not offered: control queue, several queue pairs.
  */
 #include "emu/virtio/virtio.h"
@@ -20,13 +21,14 @@ enum {
     NET_F_CSUM = 0,
     NET_F_GUEST_CSUM = 1,
     NET_F_MAC = 5,
+    NET_F_HOST_TSO4 = 11,
     NET_F_MRG_RXBUF = 15,
     NET_F_STATUS = 16,
 };
 enum { NET_RX, NET_TX, NET_QUEUES };
 enum { NET_S_LINK_UP = 1 };
 enum { NET_HDR_NEEDS_CSUM = 1, NET_HDR_DATA_VALID = 2 };
-enum { NET_GSO_NONE = 0 };
+enum { NET_GSO_NONE = 0, NET_GSO_TCPV4 = 1 };
 
 /* The configuration space: offsets of 5.1.4. */
 enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_SIZE = 8 };
@@ -67,6 +69,14 @@ static bool net_finish_checksum(const struct net_header *header, uint8_t *frame,
     return true;
 }
 
+/* A large segment also needs its checksum done (5.1.6.2). */
+static bool net_may_segment(const struct virtio_device *dev, const struct net_header *header)
+{
+    return header->gso_type == NET_GSO_NONE ||
+           (header->gso_type == NET_GSO_TCPV4 && virtio_has_feature(dev, NET_F_HOST_TSO4) &&
+            (header->flags & NET_HDR_NEEDS_CSUM) != 0);
+}
+
 static bool net_transmit(struct virtio_device *dev, struct virtqueue *queue,
                          struct virtq_request *request)
 {
@@ -77,7 +87,7 @@ static bool net_transmit(struct virtio_device *dev, struct virtqueue *queue,
         return true;
     }
     size_t size = request->read_size - NET_HEADER_SIZE;
-    bool good = size >= NET_FRAME_MIN && size <= NET_FRAME_MAX && header.gso_type == NET_GSO_NONE;
+    bool good = size >= NET_FRAME_MIN && size <= NET_FRAME_MAX && net_may_segment(dev, &header);
     if (good) {
         virtq_request_read(request, NET_HEADER_SIZE, self->frame, size);
         good = (header.flags & NET_HDR_NEEDS_CSUM) == 0 ||
@@ -184,9 +194,9 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t size)
 
 static uint64_t net_features(struct virtio_device *dev)
 {
-    (void)dev;
-    return 1ull << NET_F_CSUM | 1ull << NET_F_GUEST_CSUM | 1ull << NET_F_MAC |
-           1ull << NET_F_MRG_RXBUF | 1ull << NET_F_STATUS;
+    bool large = ((struct virtio_net *)dev)->net->class->large_segments;
+    return (large ? 1ull << NET_F_HOST_TSO4 : 0) | 1ull << NET_F_CSUM | 1ull << NET_F_GUEST_CSUM |
+           1ull << NET_F_MAC | 1ull << NET_F_MRG_RXBUF | 1ull << NET_F_STATUS;
 }
 
 static void net_get_config(struct virtio_device *dev, uint8_t *config)

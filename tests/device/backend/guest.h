@@ -59,7 +59,7 @@ void guest_connect(struct guest *g, uint32_t to, uint16_t to_port);
 /* Waits for one at `port`. */
 void guest_listen(struct guest *g, uint16_t port);
 
-/* Sends at most one segment of data. */
+/* Sends one segment of data, up to 64 KiB with its headers. */
 void guest_send_tcp(struct guest *g, const void *data, size_t size);
 
 /* Ends our side of the connection. */

@@ -193,6 +193,28 @@ static void test_tcp_echo(void)
     finish();
 }
 
+/* Segments far beyond the MTU, as a card with TSO hands them over. */
+static void test_tcp_large(void)
+{
+    enum { SEGMENT = 30000, COUNT = 40 };
+    g_autofree uint8_t *data = g_malloc(SEGMENT);
+    setup(&(struct net_user_options){ .id = "n0" });
+    guest_join(&g);
+    uint16_t port = end_listen(false);
+    guest_connect(&g, GATEWAY, port);
+    guest_wait(&g, &g.tcp_open, "a connection");
+    guest_wait(&g, &end.connected, "an accepted connection");
+    for (unsigned i = 0; i < COUNT; i++) {
+        memset(data, (int)i, SEGMENT);
+        data[SEGMENT - 1] = 99;
+        guest_send_tcp(&g, data, SEGMENT);
+        wait_bytes(end.input, (i + 1) * SEGMENT);
+        g_assert_true(memcmp(end.input->data + i * SEGMENT, data, SEGMENT) == 0);
+    }
+    end_finish();
+    finish();
+}
+
 static void test_tcp_refused(void)
 {
     setup(&(struct net_user_options){ .id = "n0" });
@@ -366,6 +388,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net-user/lease", test_lease);
     g_test_add_func("/net-user/addresses", test_addresses);
     g_test_add_func("/net-user/tcp-echo", test_tcp_echo);
+    g_test_add_func("/net-user/tcp-large", test_tcp_large);
     g_test_add_func("/net-user/tcp-refused", test_tcp_refused);
     g_test_add_func("/net-user/tcp-bulk", test_tcp_bulk);
     g_test_add_func("/net-user/hostfwd", test_hostfwd);

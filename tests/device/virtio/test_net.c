@@ -8,6 +8,7 @@
 #define F_CSUM       (1ull << 0)
 #define F_GUEST_CSUM (1ull << 1)
 #define F_MAC        (1ull << 5)
+#define F_HOST_TSO4  (1ull << 11)
 #define F_MRG_RXBUF  (1ull << 15)
 #define F_STATUS     (1ull << 16)
 #define F_RINGS      (1ull << VIRTIO_F_EVENT_IDX | 1ull << VIRTIO_F_INDIRECT_DESC)
@@ -91,7 +92,7 @@ static void test_identity(void)
     g_assert_cmpuint(driver_get(&d, 8), ==, 1);
     driver_put(&d, 0x14, 0);
     g_assert_cmphex(driver_get(&d, 0x10) & 0xffffff, ==,
-                    F_CSUM | F_GUEST_CSUM | F_MAC | F_MRG_RXBUF | F_STATUS);
+                    F_CSUM | F_GUEST_CSUM | F_MAC | F_HOST_TSO4 | F_MRG_RXBUF | F_STATUS);
     for (unsigned i = 0; i < 6; i++) {
         g_assert_true(bus_read(d.bus, DRIVER_MMIO + 0x100 + i, 1, &value));
         g_assert_cmphex(value, ==, mac[i]);
@@ -152,6 +153,29 @@ static void test_bad_transmit(void)
     driver_kick(&d, TX);
     driver_poll(&d);
     g_assert_true(d.dev->broken);
+    finish();
+}
+
+/* Large segments pass whole if the driver has asked for that, and left the checksum to us. */
+static void test_segmentation(void)
+{
+    static const uint8_t tso[HEADER] = { 1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0 };
+    static const uint8_t no_checksum[HEADER] = { 0, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0 };
+    static const uint8_t udp[HEADER] = { 1, 3, 54, 0, 0xb4, 5, 34, 0, 6, 0 };
+    static const uint8_t tso6[HEADER] = { 1, 4, 74, 0, 0xb4, 5, 54, 0, 16, 0 };
+    static uint8_t frame[60000];
+    fill_frame(frame, sizeof(frame), 4);
+    setup(F_RINGS | F_CSUM);
+    send_frame(tso, frame, sizeof(frame));
+    g_assert_cmpuint(on_wire->len, ==, 0); /* not negotiated */
+    driver_start(&d, F_RINGS | F_CSUM | F_HOST_TSO4, 64);
+    send_frame(no_checksum, frame, sizeof(frame));
+    send_frame(udp, frame, sizeof(frame));
+    send_frame(tso6, frame, sizeof(frame));
+    g_assert_cmpuint(on_wire->len, ==, 0);
+    send_frame(tso, frame, sizeof(frame));
+    g_assert_cmpuint(on_wire->len, ==, 1);
+    g_assert_cmpuint(g_bytes_get_size(on_wire->pdata[0]), ==, sizeof(frame));
     finish();
 }
 
@@ -325,6 +349,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-net/identity", test_identity);
     g_test_add_func("/virtio-net/transmit", test_transmit);
     g_test_add_func("/virtio-net/bad-transmit", test_bad_transmit);
+    g_test_add_func("/virtio-net/segmentation", test_segmentation);
     g_test_add_func("/virtio-net/checksum", test_checksum);
     g_test_add_func("/virtio-net/receive", test_receive);
     g_test_add_func("/virtio-net/no-room", test_no_room);
