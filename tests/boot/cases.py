@@ -1,4 +1,6 @@
 """The cases of the boot suite: functions of an emulator's command, by name."""
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -211,6 +213,26 @@ def u_boot(emulator):
         loader.expect("=> ", 30)
         loader.send("poweroff\n")
         loader.end(30)
+
+
+@case(LONG, "efi")
+def efi(emulator):
+    """EDK2 in the two flash banks, entered by OpenSBI, reaches its shell and powers off."""
+    with tempfile.TemporaryDirectory(prefix="tinamou-") as folder:
+        variables = os.path.join(folder, "vars.fd")
+        shutil.copyfile(machine.guest_script("packages", "efi-vars"), variables)
+        code = machine.guest_script("packages", "efi-code")
+        flash = "if=pflash,format=raw"
+        command = [*emulator, "-M", "virt", "-m", "1G", "-nographic",
+                   "-bios", guest.bios_path("1.6"),
+                   "-drive", f"{flash},unit=0,readonly=on,file={code}",
+                   "-drive", f"{flash},unit=1,file={variables}"]
+        with machine.Machine(command) as loader, machine.reporting(loader):
+            loader.expect("UEFI Interactive Shell", 120)
+            loader.send("\x1b")
+            loader.expect("Shell> ", 60)
+            loader.send("reset -s\r")
+            loader.end(30)
 
 
 @case(LONG, "disk")
