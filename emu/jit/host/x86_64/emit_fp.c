@@ -178,6 +178,18 @@ static uint8_t *emit_unsigned_check(struct emitter *e, const struct ir_ins *ins,
     return x86_jcc(as, CC_AE);
 }
 
+/* Rounding first would tell "inexact" of what turns out too large for 32 bits: a double's magnitude
+ * must be below the largest such integer. */
+static uint8_t *emit_magnitude_check(struct emitter *e, unsigned xmm)
+{
+    struct x86_asm *as = &e->as;
+    x86_vmov_rx(as, true, RAX, xmm);
+    x86_shift_ri(as, X86_SHL, true, RAX, 1); /* drops the sign */
+    x86_mov_ri(as, RCX, 0x41dfffffffc00000u << 1, false);
+    x86_alu_rr(as, X86_CMP, true, RAX, RCX);
+    return x86_jcc(as, CC_AE);
+}
+
 static void emit_to_integer(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
@@ -185,7 +197,7 @@ static void emit_to_integer(struct emitter *e, unsigned index)
     regs_take(&e->x, RAX);
     regs_take(&e->x, RCX);
     unsigned a = (unsigned)regs_read(&e->f, ins->a);
-    uint8_t *bad = NULL;
+    uint8_t *bad = NULL, *large = NULL;
     if (!ins->sign) {
         bad = emit_unsigned_check(e, ins, a);
     }
@@ -193,6 +205,9 @@ static void emit_to_integer(struct emitter *e, unsigned index)
     bool truncate = ins->sub == FPU_RTZ;
     if (ins->sub == FPU_RNE || ins->sub == FPU_RDN || ins->sub == FPU_RUP) {
         static const uint8_t control[] = { [FPU_RNE] = 0, [FPU_RDN] = 1, [FPU_RUP] = 2 };
+        if (ins->sign && ins->size == 4 && !ins->w32) {
+            large = emit_magnitude_check(e, a);
+        }
         from = (unsigned)regs_scratch(&e->f);
         x86_vround(as, !ins->w32, from, a, control[ins->sub]);
         truncate = true;
@@ -205,7 +220,10 @@ static void emit_to_integer(struct emitter *e, unsigned index)
     if (ins->size == 4) {
         x86_extend(as, 4, true, RAX, RAX);
     }
-    emit_cold(e, emit_cold_step, ins, bad);
+    struct emit_cold *cold = emit_cold(e, emit_cold_step, ins, bad);
+    if (cold != NULL) {
+        cold->from[1] = large;
+    }
     regs_define(&e->x, (uint16_t)index, RAX);
 }
 
