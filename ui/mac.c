@@ -8,13 +8,15 @@
 
 bool mac_parse(const char *option, const char *text, uint8_t ret_mac[6], GError **error)
 {
-    uint8_t mac[6];
+    uint8_t mac[6] = { 0 };
     bool fits = strlen(text) == MAC_TEXT_SIZE;
     for (size_t i = 0; fits && i < 6; i++) {
         int high = g_ascii_xdigit_value(text[i * 3]), low = g_ascii_xdigit_value(text[i * 3 + 1]);
         char after = text[i * 3 + 2];
         fits = high >= 0 && low >= 0 && (i == 5 || after == ':' || after == '-');
-        mac[i] = (uint8_t)(high << 4 | low);
+        if (fits) {
+            mac[i] = (uint8_t)(high << 4 | low);
+        }
     }
     if (!fits) {
         return usage_error(error,

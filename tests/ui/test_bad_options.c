@@ -161,10 +161,47 @@ static void test_absent(void)
     }
 }
 
+static char *line_mutate(const char *line)
+{
+    static const char letters[] = ",,==::-- abnoxX019$/\\%\xc3\xff";
+    GString *text = g_string_new(line);
+    for (int i = g_test_rand_int_range(1, 4); i > 0; i--) {
+        gssize at = g_test_rand_int_range(0, (gint32)text->len + 1);
+        char letter = letters[g_test_rand_int_range(0, sizeof(letters) - 1)];
+        if (g_test_rand_bit() || at == (gssize)text->len) {
+            g_string_insert_c(text, at, letter);
+        } else if (g_test_rand_bit()) {
+            text->str[at] = letter;
+        } else {
+            g_string_erase(text, at, 1);
+        }
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* Lines that are nearly right: taken or refused, and nothing is lost, leaked or overrun. */
+static void test_random(void)
+{
+    for (unsigned i = 0; i < 20000; i++) {
+        size_t row = (size_t)g_test_rand_int_range(0, G_N_ELEMENTS(rows));
+        g_autofree char *line = line_mutate(rows[row].line);
+        g_auto(GStrv) words = g_strsplit(line, " ", -1);
+        struct plan plan;
+        GError *error = NULL;
+        plan_init(&plan);
+        bool taken =
+            options_parse(&plan, (const char *const *)words, &error) && plan_check(&plan, &error);
+        g_assert_cmpint(taken, ==, error == NULL);
+        g_clear_error(&error);
+        plan_clear(&plan);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/bad-options/rows", test_rows);
     g_test_add_func("/bad-options/absent", test_absent);
+    g_test_add_func("/bad-options/random", test_random);
     return g_test_run();
 }
