@@ -207,6 +207,12 @@ static bool raw_read_quick(struct block *block, struct block_request *request)
     return true;
 }
 
+static const char *const raw_names[] = {
+    [BLOCK_READ] = "disk read",
+    [BLOCK_WRITE] = "disk write",
+    [BLOCK_FLUSH] = "disk flush",
+};
+
 void block_submit(struct block *block, struct block_request *request)
 {
     request->block = block;
@@ -214,7 +220,8 @@ void block_submit(struct block *block, struct block_request *request)
     block->in_flight++;
     if (!raw_read_quick(block, request)) {
         request->state = BLOCK_QUEUED;
-        thread_pool_submit(block->pool, raw_work, raw_done, request);
+        thread_pool_submit_at(block->pool, raw_work, raw_done, request, raw_names[request->op],
+                              G_STRLOC);
     }
 }
 

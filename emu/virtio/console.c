@@ -20,7 +20,8 @@ struct virtio_console {
     struct chardev *chardev;
     uint16_t columns, rows;       /* of the terminal when last seen; 0 columns: not a terminal */
     uint32_t sent;                /* bytes of the request at the head of TX that are out */
-    struct virtq_request request; /* scratch */
+    struct virtq_request sending; /* scratch */
+    struct virtq_request request; /* scratch: of input, which may come while output goes */
 };
 
 /* Sends what is left of a request; false if the chardev has no room for all of it. */
@@ -47,7 +48,7 @@ static void console_notify(struct virtio_device *dev, unsigned index)
 {
     struct virtio_console *console = (struct virtio_console *)dev;
     if (index == CONSOLE_TX) {
-        virtio_drain_queue(&dev->queue[index], &console->request, console_send);
+        virtio_drain_queue(&dev->queue[index], &console->sending, console_send);
         virtio_notify_queue(dev, &dev->queue[index]);
     } else {
         chardev_accept_input(console->chardev);

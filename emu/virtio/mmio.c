@@ -14,19 +14,19 @@
 
 #define MMIO_REGS(REG)                                                                             \
     REG(MagicValue, 0x000, R)                                                                      \
-    REG(Version, 0x004, R) REG(DeviceID, 0x008, R) REG(VendorID, 0x00c, R)                         \
-        REG(DeviceFeatures, 0x010, R) REG(DeviceFeaturesSel, 0x014, W)                             \
-            REG(DriverFeatures, 0x020, W) REG(DriverFeaturesSel, 0x024, W) REG(QueueSel, 0x030, W) \
-                REG(QueueSizeMax, 0x034, R) REG(QueueSize, 0x038, W) REG(QueueReady, 0x044, RW)    \
-                    REG(QueueNotify, 0x050, W) REG(InterruptStatus, 0x060, R)                      \
-                        REG(InterruptACK, 0x064, W) REG(Status, 0x070, RW)                         \
-                            REG(QueueDescLow, 0x080, W) REG(QueueDescHigh, 0x084, W)               \
-                                REG(QueueDriverLow, 0x090, W) REG(QueueDriverHigh, 0x094, W)       \
-                                    REG(QueueDeviceLow, 0x0a0, W) REG(QueueDeviceHigh, 0x0a4, W)   \
-                                        REG(SHMSel, 0x0ac, W) REG(SHMLenLow, 0x0b0, R)             \
-                                            REG(SHMLenHigh, 0x0b4, R) REG(SHMBaseLow, 0x0b8, R)    \
-                                                REG(SHMBaseHigh, 0x0bc, R)                         \
-                                                    REG(ConfigGeneration, 0x0fc, R)
+    REG(Version, 0x004, R)                                                                         \
+    REG(DeviceID, 0x008, R) REG(VendorID, 0x00c, R) REG(DeviceFeatures, 0x010, R)                  \
+        REG(DeviceFeaturesSel, 0x014, W) REG(DriverFeatures, 0x020, W)                             \
+            REG(DriverFeaturesSel, 0x024, W) REG(QueueSel, 0x030, W) REG(QueueSizeMax, 0x034, R)   \
+                REG(QueueSize, 0x038, W) REG(QueueReady, 0x044, RW) REG(QueueNotify, 0x050, W)     \
+                    REG(InterruptStatus, 0x060, R) REG(InterruptACK, 0x064, W)                     \
+                        REG(Status, 0x070, RW) REG(QueueDescLow, 0x080, W)                         \
+                            REG(QueueDescHigh, 0x084, W) REG(QueueDriverLow, 0x090, W)             \
+                                REG(QueueDriverHigh, 0x094, W) REG(QueueDeviceLow, 0x0a0, W)       \
+                                    REG(QueueDeviceHigh, 0x0a4, W) REG(SHMSel, 0x0ac, W)           \
+                                        REG(SHMLenLow, 0x0b0, R) REG(SHMLenHigh, 0x0b4, R)         \
+                                            REG(SHMBaseLow, 0x0b8, R) REG(SHMBaseHigh, 0x0bc, R)   \
+                                                REG(ConfigGeneration, 0x0fc, R)
 enum { MMIO_REGS(REG_OFFSET) };
 
 enum { INTERRUPT_QUEUE = 1, INTERRUPT_CONFIG = 2 };

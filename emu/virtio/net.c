@@ -49,8 +49,9 @@ struct virtio_net {
     struct virtio_device dev;
     struct net_backend *net;
     uint8_t mac[MAC_SIZE];
-    struct virtq_request first; /* where a received packet begins */
-    struct virtq_request next;  /* scratch */
+    struct virtq_request sent;  /* scratch: an answer may come while a packet is being sent */
+    struct virtq_request first; /* scratch: where a received packet begins */
+    struct virtq_request next;  /* scratch: where it goes on */
     uint8_t frame[NET_FRAME_MAX];
 };
 
@@ -104,7 +105,7 @@ static void net_notify(struct virtio_device *dev, unsigned index)
 {
     struct virtio_net *self = (struct virtio_net *)dev;
     if (index == NET_TX) {
-        virtio_drain_queue(&dev->queue[index], &self->next, net_transmit);
+        virtio_drain_queue(&dev->queue[index], &self->sent, net_transmit);
         virtio_notify_queue(dev, &dev->queue[index]);
     } else {
         net_accept_input(self->net);

@@ -3,9 +3,10 @@
 
 #include "platform/random.h"
 
-#define RNG_CHUNK      256u
-#define RNG_ANSWER_MAX 65536u /* bytes for one buffer, so that a huge one does not hold the loop   \
-                               */
+#define RNG_CHUNK 256u
+#define RNG_ANSWER_MAX                                                                             \
+    65536u /* bytes for one buffer, so that a huge one does not hold the loop                      \
+            */
 
 struct virtio_rng {
     struct virtio_device dev;
