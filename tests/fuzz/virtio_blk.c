@@ -29,7 +29,7 @@ static void blk_finish(struct driver *d)
     (void)d;
     block_close(block);
     thread_pool_free(pool);
-    g_autofree uint8_t *image = fake_file_get("disk", &size);
+    g_free(fake_file_get("disk", &size));
     g_assert_cmpuint(size, <=, (DISK_SIZE + 511) / 512 * 512); /* a disk does not grow */
 }
 
