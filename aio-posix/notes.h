@@ -36,17 +36,20 @@ void notes_new(struct stack_notes *notes, const void *bottom, size_t size);
 /* A stack that is freed. */
 void notes_free(struct stack_notes *notes);
 
+/* The stack that the thread came with: nothing to note without a sanitizer. */
 static inline void notes_of_thread(struct stack_notes *notes)
 {
     (void)notes;
 }
 
+/* Before a switch. */
 static inline void notes_leave(struct stack_notes *from, struct stack_notes *to)
 {
     (void)from;
     (void)to;
 }
 
+/* After a switch, on the new stack. */
 static inline void notes_arrived(struct stack_notes *notes)
 {
     (void)notes;

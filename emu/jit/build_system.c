@@ -58,7 +58,8 @@ static enum build_result build_csr(struct build *build, const struct isa_insn *i
         old = build_op(build, (struct ir_ins){ .op = IR_CSRGET, .imm = row->offset });
     }
     if (write) {
-        value = build_binary(build, IR_AND, false, value, build_const(build, (int64_t)row->writable));
+        value = build_binary(build, IR_AND, false, value,
+                             build_const(build, (int64_t)row->writable));
         build_op(build, (struct ir_ins){ .op = IR_CSRPUT, .a = value, .imm = row->offset });
     }
     if (insn->rd != 0) {

@@ -72,7 +72,8 @@ int regs_write(struct regs *regs, uint16_t value);
 /* The pinned register of a PUT that follows at once, or REGS_NONE when there is none. */
 int regs_write_hint(struct regs *regs, uint16_t value);
 
-/* The same as regs_write, but never a register that still holds operand values needed in this operation. */
+/* The same as regs_write, but never a register that still holds operand values needed in this
+ * operation. */
 int regs_write_fresh(struct regs *regs, uint16_t value);
 
 /* Declares that the value is now in temporary `temp`, which the caller had taken. */

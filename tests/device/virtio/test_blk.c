@@ -11,7 +11,8 @@
 #define F_BLK_SIZE   (1ull << 6)
 #define F_FLUSH      (1ull << 9)
 #define F_CONFIG_WCE (1ull << 11)
-#define F_ALL        (F_FLUSH | F_CONFIG_WCE | 1ull << VIRTIO_F_EVENT_IDX | 1ull << VIRTIO_F_INDIRECT_DESC)
+#define F_RINGS      (1ull << VIRTIO_F_EVENT_IDX | 1ull << VIRTIO_F_INDIRECT_DESC)
+#define F_ALL        (F_FLUSH | F_CONFIG_WCE | F_RINGS)
 
 enum { T_IN, T_OUT, T_FLUSH = 4, T_GET_ID = 8 };
 enum { S_OK, S_IOERR, S_UNSUPP, S_NONE = 0xee };
