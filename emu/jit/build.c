@@ -179,6 +179,8 @@ bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, un
     block->counting = counting;
     memset(&build, 0, sizeof build);
     build.block = block;
+    build.pc = start;
+    build_op(&build, (struct ir_ins){ .op = IR_NOP });
     uint16_t at = start;
     for (;;) {
         struct isa_insn insn;

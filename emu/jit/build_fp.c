@@ -176,7 +176,9 @@ enum build_result build_float(struct build *build, const struct isa_insn *insn)
         return BUILD_STEP;
     }
     if (!build->fp_checked) {
-        build_op(build, (struct ir_ins){ .op = IR_FCHECK });
+        /* At the start of the block, so that a loop over it checks once. */
+        build->block->ins[IR_CHECK] = (struct ir_ins){ .op = IR_FCHECK,
+                                                               .pc = build->block->start };
         build->fp_checked = true;
         build->block->uses_fp = true;
     }

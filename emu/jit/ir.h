@@ -46,6 +46,7 @@ enum ir_amo {
     IR_AMO_MINU, IR_AMO_MAXU,
 };
 
+#define IR_CHECK 1 /* where IR_FCHECK is, if anywhere: loops over the block go back behind it */
 #define IR_NONE 0 /* operation 0 is always a NOP, so that 0 means "no value" */
 
 /* One operation. Which fields count depends on `op`. */

@@ -292,6 +292,9 @@ bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *r
         regs_next(&e.x, i);
         regs_next(&e.f, i);
         emit_one(&e, i);
+        if (i == IR_CHECK) {
+            e.loop = e.as.at;
+        }
     }
     for (unsigned i = 0; i < e.cold_count && !e.as.overflow; i++) {
         struct emit_cold *cold = &e.cold[i];

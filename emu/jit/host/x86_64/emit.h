@@ -46,6 +46,7 @@ struct emitter {
     struct regs x, f;
     struct jit_code *code;
     uint64_t first_exit;
+    const uint8_t *loop; /* where a jump to the block's own start goes */
     unsigned cold_count;
     struct emit_cold cold[EMIT_COLD_MAX];
 };

@@ -119,7 +119,7 @@ static void emit_jump(struct emitter *e, const struct ir_ins *ins)
     if (!emit_same_page(ins->imm)) {
         emit_guarded_jump(e, ins);
     } else if (ins->imm == e->block->start) {
-        x86_bind(&e->as, x86_jmp(&e->as), e->as.start);
+        x86_bind(&e->as, x86_jmp(&e->as), e->loop);
     } else {
         emit_patchable(e, ins, x86_jmp_aligned(&e->as), 0);
     }
@@ -176,7 +176,7 @@ static void emit_branch(struct emitter *e, unsigned index)
         emit_cold(e, emit_cold_taken, ins, x86_jcc(as, cc));
     } else if (ins->imm == e->block->start) {
         emit_compare(e, a, &b);
-        x86_bind(as, x86_jcc(as, cc), as->start);
+        x86_bind(as, x86_jcc(as, cc), e->loop);
     } else {
         /* Its displacement is patched while others run: keep it in one cache line. */
         uint8_t *before = as->at;
