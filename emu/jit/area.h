@@ -13,7 +13,7 @@
 
 #define JUMP_CACHE_BITS    11
 #define JUMP_CACHE_ENTRIES (1u << JUMP_CACHE_BITS)
-#define FETCH_CACHE_ENTRIES 64
+#define FETCH_CACHE_ENTRIES 256
 #define JIT_LOG_MAX        2048
 
 /* In hart->reserved_gpa while generated code holds the reservation: no address, and not "none".
@@ -36,6 +36,7 @@ struct fetch_entry {
 struct jit_context {
     struct jump_entry jump[JUMP_CACHE_ENTRIES];
     struct fetch_entry fetch[FETCH_CACHE_ENTRIES];
+    uint64_t fetched[FETCH_CACHE_ENTRIES / 64]; /* which fetch entries are not empty */
     unsigned logged; /* jump entries filled since the last flush; past the log: flush all */
     uint16_t log[JIT_LOG_MAX];
 };

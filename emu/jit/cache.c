@@ -112,12 +112,15 @@ static uint32_t jit_take_page(struct jit *jit)
     return jit->page_count < JIT_PAGES_MAX ? jit->page_count++ : JIT_NONE;
 }
 
-uint32_t jit_page_enter(struct jit *jit, const uint8_t *host)
+uint32_t jit_page_enter(struct jit *jit, const uint8_t *host, unsigned index, uint32_t epoch)
 {
     uint32_t *chain = jit_page_chain(jit, host);
     for (uint32_t number = *chain; number != JIT_NONE; number = jit->page[number].next) {
         if (jit->page[number].host == host) {
-            jit_page_update(jit, &jit->page[number]);
+            if (jit->page[number].epoch[index] != epoch) {
+                jit_page_update(jit, &jit->page[number]);
+                jit->page[number].epoch[index] = epoch;
+            }
             return number;
         }
     }
@@ -130,6 +133,7 @@ uint32_t jit_page_enter(struct jit *jit, const uint8_t *host)
     page->next = *chain;
     page->lines = 0;
     memset(page->blocks, 0, sizeof page->blocks);
+    memset(page->epoch, 0, sizeof page->epoch);
     *chain = number;
     return number;
 }

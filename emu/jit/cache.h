@@ -65,6 +65,7 @@ struct jit_page {
     uint32_t next;        /* with the same hash */
     uint64_t lines;       /* lines that some block lies in */
     uint32_t blocks[JIT_OFFSET_HASH];
+    uint32_t epoch[JIT_HARTS_MAX]; /* of each hart, when it last compared; 0: never */
     uint8_t copy[4096];
 };
 
@@ -98,8 +99,9 @@ struct jit *jit_join(struct hart *hart, const struct riscv_config *config, GErro
 /* Takes the hart off; the last one frees all. */
 void jit_part(struct jit *jit, struct hart *hart);
 
-/* The number of the page at `host`, compared with memory; JIT_NONE when there is no room. */
-uint32_t jit_page_enter(struct jit *jit, const uint8_t *host);
+/* The number of the page at `host`, compared with memory unless hart `index` has done so since its
+ * fence.i number `epoch`; JIT_NONE when there is no room. */
+uint32_t jit_page_enter(struct jit *jit, const uint8_t *host, unsigned index, uint32_t epoch);
 
 /* The block at `offset` of a page, translated now if need be; JIT_NONE when there is no room. */
 uint32_t jit_block_get(struct jit *jit, uint32_t page, uint16_t offset, uint8_t key);

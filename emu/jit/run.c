@@ -17,12 +17,17 @@
 _Static_assert(sizeof(struct jit_area) <= RISCV_ENGINE_AREA, "the hart has no room for the area");
 _Static_assert(JUMP_CACHE_ENTRIES <= JIT_LOG_MAX, "every jump entry may be logged");
 
-static void jit_forget_jumps(struct jit_context *context)
+/* Makes a context empty whatever it holds. */
+static void jit_init_context(struct jit_context *context)
 {
     for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++) {
         context->jump[i].pc = 1;
     }
     context->logged = 0;
+    for (unsigned i = 0; i < FETCH_CACHE_ENTRIES; i++) {
+        context->fetch[i].va = 1;
+    }
+    memset(context->fetched, 0, sizeof context->fetched);
 }
 
 static void jit_forget_context(struct jit_context *context)
@@ -31,8 +36,11 @@ static void jit_forget_context(struct jit_context *context)
         context->jump[context->log[i]].pc = 1;
     }
     context->logged = 0;
-    for (unsigned i = 0; i < FETCH_CACHE_ENTRIES; i++) {
-        context->fetch[i].va = 1;
+    for (unsigned word = 0; word < FETCH_CACHE_ENTRIES / 64; word++) {
+        for (uint64_t left = context->fetched[word]; left != 0; left &= left - 1) {
+            context->fetch[word * 64 + (unsigned)__builtin_ctzll(left)].va = 1;
+        }
+        context->fetched[word] = 0;
     }
 }
 
@@ -79,6 +87,7 @@ static void jit_flush_translation(struct hart *hart, uint64_t address)
 static void jit_fence_instructions(struct hart *hart)
 {
     struct jit_hart *own = hart->engine_state;
+    own->epoch++;
     interp_one_flush(own->interp);
     jit_forget((struct riscv_hart *)(void *)hart);
 }
@@ -114,6 +123,7 @@ static bool jit_attach(struct hart *hart, GError **error)
     struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
     struct jit_hart *own = g_new0(struct jit_hart, 1);
     hart->engine_state = own;
+    own->epoch = 1;
     own->interp = interp_one_new(error);
     own->jit = own->interp == NULL ? NULL : jit_join(hart, h->config, error);
     if (own->jit == NULL) {
@@ -124,8 +134,7 @@ static bool jit_attach(struct hart *hart, GError **error)
     memset(area, 0, sizeof *area);
     jit_init_constants(&area->constants);
     for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
-        jit_forget_jumps(&area->context[bank]);
-        jit_forget_context(&area->context[bank]);
+        jit_init_context(&area->context[bank]);
     }
     return true;
 }
@@ -158,9 +167,11 @@ static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint6
     if (!result.cacheable) {
         return JIT_NONE;
     }
-    uint32_t page = jit_page_enter(own->jit, result.host);
+    uint32_t page = jit_page_enter(own->jit, result.host, h->hart.index, own->epoch);
     if (page != JIT_NONE) {
+        unsigned index = (unsigned)(fetch - context->fetch);
         *fetch = (struct fetch_entry){ va, page };
+        context->fetched[index / 64] |= UINT64_C(1) << index % 64;
     }
     return page;
 }

@@ -24,6 +24,7 @@ struct jit_hart {
     struct interp *interp; /* runs what is not translated */
     uint32_t exit;         /* exit that led to the present pc and may be linked; or JIT_NONE */
     bool counting;         /* the guest has looked at instret: count from now on */
+    uint32_t epoch;        /* counts this hart's fence.i, from 1 */
     uint64_t steps;
     struct step_decoded decoded[STEP_DECODED];
 };
