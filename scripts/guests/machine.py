@@ -88,10 +88,13 @@ class Machine:
         self.position = 0
         self.ended = False
         self.news = threading.Condition()
+        self.said = []
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.readers = [threading.Thread(target=self._read, daemon=True),
+                        threading.Thread(target=self._listen, daemon=True)]
+        for reader in self.readers:
+            reader.start()
 
     def __enter__(self):
         return self
@@ -100,9 +103,14 @@ class Machine:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.reader.join(5)
+        self._join()
         self.process.stdin.close()
         self.process.stdout.close()
+        self.process.stderr.close()
+
+    def _join(self):
+        for reader in self.readers:
+            reader.join(10)
 
     def _read(self):
         while True:
@@ -116,6 +124,10 @@ class Machine:
             if self.echo:
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
+
+    def _listen(self):
+        for line in self.process.stderr:
+            self.said.append(line.decode(errors="replace").rstrip())
 
     def expect(self, pattern, limit):
         """Waits until the console shows a pattern, goes on behind it and returns the match."""
@@ -148,7 +160,7 @@ class Machine:
             status = self.process.wait(limit)
         except subprocess.TimeoutExpired as error:
             raise Failure(f"the emulator did not end within {limit:g} s") from error
-        self.reader.join(10)
+        self._join()
         return status
 
     def end(self, limit=30):
@@ -158,15 +170,19 @@ class Machine:
             raise Failure(f"the emulator ended with exit status {status}, not 0")
 
     def tail(self, lines=25):
-        """The console's last lines, each marked, without the carriage returns."""
+        """The console's last lines and what the emulator itself said, each line marked."""
         text = self.seen.decode(errors="replace").replace("\r", "")
-        return "\n".join("  | " + line for line in text.split("\n")[-lines:])
+        shown = ["  | " + line for line in text.split("\n")[-lines:]]
+        return "\n".join(shown + ["emulator: " + line for line in self.said[-lines:]])
 
 
 @contextlib.contextmanager
 def reporting(guest):
-    """Adds the console's last lines to what a Failure in the block says."""
+    """Adds the console's last lines to what a Failure in the block says; without one, prints what
+    the emulator itself had to say."""
     try:
         yield
+        for line in guest.said:
+            print(f"note: the emulator said: {line}")
     except Failure as failure:
         raise Failure(f"{failure}\nthe console's last lines:\n{guest.tail()}") from None
