@@ -232,8 +232,8 @@ struct pool_job *thread_pool_submit_at(struct thread_pool *pool, thread_pool_fn 
     if (pool->queued.count > pool->idle && pool->thread_count < pool->threads_max) {
         pool_grow(pool, NULL); /* without one more, those that run take it */
     }
-    host_cond_signal(&pool->work);
     host_mutex_unlock(&pool->lock);
+    host_cond_signal(&pool->work); /* a worker that wakes finds the lock free */
     return job;
 }
 
