@@ -71,9 +71,9 @@ void hart_kick(struct hart *hart, unsigned requests)
 {
     atomic_fetch_or(&hart->requests, requests);
     if (atomic_load(&hart->sleeping)) {
-        host_mutex_lock(&hart->lock);
-        host_cond_broadcast(&hart->wake);
+        host_mutex_lock(&hart->lock); /* it waits by now, or sees the request before it does */
         host_mutex_unlock(&hart->lock);
+        host_cond_broadcast(&hart->wake);
     }
 }
 
