@@ -98,10 +98,10 @@ size_t char_writer_put(struct char_writer *writer, const uint8_t *data, size_t s
     bool idle = writer->count == 0;
     writer->count += taken;
     writer->starved |= taken < size;
+    host_mutex_unlock(&writer->lock);
     if (idle && taken > 0) {
         host_cond_signal(&writer->work);
     }
-    host_mutex_unlock(&writer->lock);
     return taken;
 }
 
