@@ -1,9 +1,10 @@
-/* `info registers` and `info harts`. */
+/* `info registers`, `info harts`, `info jit`. */
 #include "emu/control/monitor_parts.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "emu/jit/jit.h"
 #include "emu/riscv/csr.h"
 #include "emu/riscv/disasm.h"
 
@@ -84,10 +85,19 @@ void monitor_info_harts(struct monitor_call *call)
         const char *state = atomic_load(&hart->hart.halted) ? "stopped"
                             : hart->hart.waiting            ? "waiting"
                                                             : "running";
-        g_string_append_printf(
-            call->out,
-            "* CPU #%u: pc=0x%016" PRIx64 " %s, %s, %" PRIu64 " instructions, engine %s\n", i,
-            hart->pc, state, priv_name(hart->priv), hart->instret, hart->hart.engine->name);
+        g_string_append_printf(call->out, "* CPU #%u: pc=0x%016" PRIx64 " %s, %s, engine %s\n", i,
+                               hart->pc, state, priv_name(hart->priv), hart->hart.engine->name);
+    }
+    monitor_let(call, ran);
+}
+
+void monitor_info_jit(struct monitor_call *call)
+{
+    struct machine *machine = call->options->machine;
+    bool ran = monitor_hold(call);
+    for (unsigned i = 0; i < machine_hart_count(machine); i++) {
+        g_autofree char *text = jit_describe(machine_hart(machine, i));
+        g_string_append(call->out, text);
     }
     monitor_let(call, ran);
 }

@@ -48,6 +48,9 @@ void monitor_info(struct monitor_call *call);
 void monitor_info_registers(struct monitor_call *call);
 /* info harts */
 void monitor_info_harts(struct monitor_call *call);
+
+/* `info jit`. */
+void monitor_info_jit(struct monitor_call *call);
 /* x, xp */
 void monitor_examine(struct monitor_call *call);
 /* xp */

@@ -322,11 +322,14 @@ char *jit_describe(struct riscv_hart *hart)
         return g_strdup("no translator: instructions are interpreted\n");
     }
     const struct jit_statistics *s = &own->jit->stats;
+    if (hart->hart.index > 0) {
+        return g_strdup_printf("hart %u: single steps %" PRIu64 "\n", hart->hart.index, own->steps);
+    }
     return g_strdup_printf(
         "blocks %" PRIu64 ", guest instructions %" PRIu64 ", host bytes %" PRIu64
         " (%.1f an instruction)\nlinks %" PRIu64 ", look-ups %" PRIu64 ", segments emptied %" PRIu64
-        ", stale blocks %" PRIu64 "\nhart %u: single steps %" PRIu64 "\n",
+        ", stale blocks %" PRIu64 "\nhart 0: single steps %" PRIu64 "\n",
         s->blocks, s->instructions, s->code_bytes,
         s->instructions == 0 ? 0.0 : (double)s->code_bytes / (double)s->instructions, s->links,
-        s->lookups, s->evictions, s->stale_blocks, hart->hart.index, own->steps);
+        s->lookups, s->evictions, s->stale_blocks, own->steps);
 }
