@@ -13,8 +13,9 @@ struct host_process;
 /* Called on a thread of the platform's own, one at a time, where everything is allowed. */
 typedef void host_quit_fn(void *opaque);
 
-/* Prepares the process: writing to a closed pipe is an error and no end, no dialogs for missing
- * drives, a console that shows UTF-8. First thing in main. */
+/* Prepares the process: standard streams that are closed lead nowhere, writing to a closed pipe is
+ * an error and no end, no dialogs for missing drives, a console that shows UTF-8. First thing in
+ * main. */
 void host_process_prepare(void);
 
 /* The program's arguments as UTF-8, NULL-terminated; free with g_strfreev. `argv` is main's. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -24,8 +25,21 @@ struct host_process {
     struct host_thread *waiter;
 };
 
+/* A closed standard stream would be the number of the next file that is opened, and what is meant
+ * for a terminal would go into that. */
+static void streams_open(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            int null = open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+            assert(null == fd);
+        }
+    }
+}
+
 void host_process_prepare(void)
 {
+    streams_open();
     signal(SIGPIPE, SIG_IGN);
 }
 

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -55,11 +54,6 @@ bool terminal_open(GError **error)
 {
     assert(!opened);
     signal(SIGPIPE, SIG_IGN);
-    if (fcntl(STDIN_FILENO, F_GETFD) < 0) {
-        /* Started without a standard input: the lowest free number is that one. */
-        int null = open("/dev/null", O_RDONLY);
-        assert(null == STDIN_FILENO);
-    }
     if (terminal_is_interactive()) {
         if (tcgetattr(STDIN_FILENO, &cooked) < 0) {
             return host_fail(error, errno, "cannot read the terminal's mode");

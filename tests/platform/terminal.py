@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Standard input as a pipe, a file and (POSIX) a terminal; its mode is restored on every exit."""
+import atexit
+import contextlib
 import os
 import select
 import signal
@@ -13,6 +15,15 @@ HELPER = os.environ.get("MESON_EXE_WRAPPER", "").split() + [sys.argv[1]]
 WINDOWS = sys.argv[1].endswith(".exe")
 LIMIT_S = 60
 passed = 0
+running = set()
+
+
+@atexit.register
+def end_running():
+    """What a failed check left running would outlive the test."""
+    for pid in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def check(condition, what):

@@ -3,6 +3,7 @@
 
 usage: program.py [--update] PROGRAM      --update rewrites tests/ui/golden
 """
+import atexit
 import contextlib
 import os
 import pathlib
@@ -22,6 +23,15 @@ WINDOWS = PROGRAM.endswith(".exe")
 LIMIT_S = 120
 QUIET = ["-M", "virt", "-display", "none", "-m", "16M", "-bios"]
 passed = 0
+children = []
+
+
+@atexit.register
+def end_children():
+    """What a failed check left running would outlive the test."""
+    for child in children:
+        if child.poll() is None:
+            child.kill()
 
 
 def check(condition, what):
@@ -31,12 +41,18 @@ def check(condition, what):
     passed += 1
 
 
+def popen(*arguments, **keywords):
+    child = subprocess.Popen(*arguments, **keywords)
+    children.append(child)
+    return child
+
+
 def start(*arguments, name=None, **keywords):
     command = [*WRAPPER, PROGRAM, *map(str, arguments)]
     if name:
         keywords["executable"], command[0] = command[0], name
     keywords.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
+    return popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
 
 
 def text_of(data):
@@ -90,6 +106,24 @@ def test_exit_status():
         check((status, out, errors) == (0, "hello\n", ""), f"poweroff: {status} {out!r} {errors!r}")
         status, out, errors = run(*QUIET, files / "seven", "-serial", "none")
         check((status, out, errors) == (7, "", ""), f"status 7: {status} {out!r} {errors!r}")
+
+
+def test_closed_streams():
+    """A standard stream that is closed does not become the number of some other file."""
+    with folder() as files:
+        for closed in ((0,), (1,), (2,), (0, 1, 2)):
+            child = popen(
+                [PROGRAM, *QUIET, files / "loop", "-serial", "stdio", "-pidfile", files / "pid"],
+                preexec_fn=lambda: [os.close(fd) for fd in closed])
+            while not (files / "pid").exists():
+                check(child.poll() is None, f"runs without {closed}")
+                time.sleep(0.01)
+            for fd in closed:
+                leads = f"/proc/{child.pid}/fd/{fd}"
+                check(not os.path.exists("/proc/self/fd") or os.readlink(leads) == "/dev/null",
+                      f"descriptor {fd} leads nowhere")
+            child.send_signal(signal.SIGTERM)
+            check(child.wait(LIMIT_S) == 0, f"ends without {closed}: {child.returncode}")
 
 
 def test_golden():
@@ -343,7 +377,7 @@ def test_terminal():
                 import fcntl
                 os.setsid()
                 fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-            child = subprocess.Popen([PROGRAM, "-M", "virt", "-m", "16M", "-bios", files / "say",
+            child = popen([PROGRAM, "-M", "virt", "-m", "16M", "-bios", files / "say",
                                       *options], stdin=slave, stdout=slave, stderr=slave,
                                      preexec_fn=session)
             read_until(master, b"once")
@@ -358,7 +392,7 @@ def test_terminal():
 tests = [test_golden, test_version, test_verbs, test_exit_status, test_monitor,
          test_monitor_backends, test_reset, test_traces, test_pidfile, test_sockets]
 if not WINDOWS:
-    tests += [test_signals, test_report, test_terminal]
+    tests += [test_closed_streams, test_signals, test_report, test_terminal]
 for test in tests:
     began = time.monotonic()
     test()
