@@ -57,6 +57,7 @@ struct jit_area {
     uint64_t addend[IR_GROUPS_MAX]; /* of groups of accesses: host minus guest address */
     uint64_t spill[8];
     uint64_t spill_f[8];
+    uint64_t temps_f[8];   /* floating-point temporaries during a slow call */
     uint64_t host_stack;   /* stack pointer of the caller of enter */
     uint32_t mxcsr;        /* guest's, while in generated code */
     uint32_t mxcsr_host;

@@ -54,6 +54,21 @@ static void thunk_move_pinned(struct x86_asm *as, bool store)
     }
 }
 
+/* Values of the block wait in the floating-point temporaries, and no call preserves those. The
+ * integer ones are free at every call. */
+static void thunk_move_temps(struct x86_asm *as, bool store)
+{
+    for (unsigned i = 0; emit_regs_f.temps[i] != REGS_NONE; i++) {
+        struct x86_mem place = x86_at(HART, AREA_OFFSET(temps_f) + 8 * (int32_t)i);
+        unsigned reg = (unsigned)emit_regs_f.temps[i];
+        if (store) {
+            x86_vstore(as, true, place, reg);
+        } else {
+            x86_vload(as, true, reg, place);
+        }
+    }
+}
+
 static const uint8_t saved[] = { RBX, RBP, R12, R13, R14, R15 };
 
 /* uint64_t enter(hart rdi, code rsi): leaves the stack 16-byte aligned for calls from blocks. */
@@ -86,6 +101,7 @@ static void thunk_call(struct x86_asm *as, const void *fn)
 {
     x86_store(as, 8, x86_at(HART, AREA_OFFSET(argument[0])), RDX);
     thunk_move_pinned(as, true);
+    thunk_move_temps(as, true);
     x86_alu_ri(as, X86_SUB, true, RSP, 8);
     x86_mov_rr(as, true, RDI, HART);
     x86_mov_rr(as, true, RSI, RAX);
@@ -97,6 +113,7 @@ static void thunk_call(struct x86_asm *as, const void *fn)
     x86_test_rr(as, false, RAX, RAX);
     uint8_t *trapped = x86_jcc(as, CC_E);
     thunk_move_pinned(as, false);
+    thunk_move_temps(as, false);
     x86_mov_rm(as, true, RAX, x86_at(HART, AREA_OFFSET(result)));
     x86_ret(as);
     x86_bind_here(as, trapped);
