@@ -13,7 +13,8 @@
 #include "platform/thread.h"
 
 #define SECTOR_SIZE    512u
-#define QUICK_SIZE_MAX 65536u /* more would hold the loop for too long */
+#define QUICK_SIZE_MAX 65536u  /* more would hold the loop for too long, */
+#define QUICK_PASS_MAX 262144u /* and so would this in one pass of it */
 #define QUICK_MISSES   16u
 
 struct block {
@@ -28,6 +29,7 @@ struct block {
     unsigned in_flight;
     struct block_request *quick, **quick_end;
     struct aio_bh *quick_bh;
+    size_t quick_size;     /* bytes in those requests */
     unsigned quick_misses; /* in a row, up to QUICK_MISSES; then it counts tries */
 
     struct host_mutex lock; /* guards the state of the requests, and what follows; a leaf */
@@ -167,6 +169,7 @@ static void raw_quick_done(void *opaque)
 {
     struct block *block = opaque;
     struct block_request *request;
+    block->quick_size = 0;
     while ((request = block->quick) != NULL) {
         block->quick = request->next;
         if (block->quick != NULL) {
@@ -191,7 +194,9 @@ static size_t raw_size(const struct block_request *request)
  * misses it tries only now and then. */
 static bool raw_read_quick(struct block *block, struct block_request *request)
 {
-    if (request->op != BLOCK_READ || block->overlay != NULL || raw_size(request) > QUICK_SIZE_MAX ||
+    size_t size = raw_size(request);
+    if (request->op != BLOCK_READ || block->overlay != NULL || size > QUICK_SIZE_MAX ||
+        block->quick_size > QUICK_PASS_MAX - size ||
         (block->quick_misses >= QUICK_MISSES && ++block->quick_misses % QUICK_MISSES != 0)) {
         return false;
     }
@@ -200,6 +205,7 @@ static bool raw_read_quick(struct block *block, struct block_request *request)
         return false;
     }
     block->quick_misses = 0;
+    block->quick_size += size;
     request->next = NULL;
     *block->quick_end = request;
     block->quick_end = &request->next;
