@@ -32,7 +32,7 @@ struct build {
 };
 
 /* Builds the block that begins at page offset `start` of the page whose bytes are at `page`. At
- * most `insns_max` instructions; `merge`: accesses may share a probe. False if not even one fits. */
+ * most `insns_max` instructions; `merge`: accesses may share a probe. False if not one fits. */
 bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, unsigned context,
                  bool counting, bool merge, unsigned insns_max);
 

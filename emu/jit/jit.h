@@ -9,6 +9,6 @@ struct riscv_hart;
  * that lack what the generated code uses. */
 extern const struct engine jit_engine;
 
-/* Describes the translator's work so far: of the machine for hart 0, then of the hart itself. Parked
+/* Describes the translator's work so far: of the machine for hart 0, then of the hart. Parked
  * hart; free with g_free. */
 char *jit_describe(struct riscv_hart *hart);
