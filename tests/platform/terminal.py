@@ -92,6 +92,7 @@ class Terminal:
     def start(self):
         self.child = subprocess.Popen(HELPER, stdin=self.slave, stdout=self.slave,
                                       preexec_fn=self.own_session)
+        running.add(self.child.pid)
 
     def own_session(self):
         import fcntl
@@ -128,6 +129,7 @@ class Terminal:
 
     def ended(self, what):
         status = self.child.wait(LIMIT_S)
+        running.discard(self.child.pid)
         check(self.now() == self.mode, f"mode restored after {what}")
         os.close(self.master)
         os.close(self.slave)
@@ -202,6 +204,7 @@ class JobTerminal(Terminal):
         os.close(report)
         self.leader = leader
         self.pid = int(self.told.readline())
+        running.add(self.pid)
 
     def told_is(self, what):
         got = self.told.readline().strip()
@@ -225,6 +228,7 @@ def test_stop():
     terminal.told_is("ended 0")
     check(terminal.now() == terminal.mode, "mode restored after stops")
     os.waitpid(terminal.leader, 0)
+    running.discard(terminal.pid)
 
 
 def test_quit_is_handed_over():
@@ -254,6 +258,7 @@ def test_wine_console():
     terminal.expect("Ωλ 日本")
     terminal.type("q")
     check(terminal.child.wait(LIMIT_S) == 0, "exit status on a console")
+    running.discard(terminal.child.pid)
 
 
 tests = [test_pipe, test_late_pipe, test_file]
