@@ -15,7 +15,7 @@ static int program_run(const char *name, const char *const *arguments)
     bool compatible = g_str_has_prefix(base, COMPATIBLE_NAME);
     const char *first = arguments[0];
     if (compatible) {
-        return verb_machine(arguments, true);
+        return verb_machine(arguments, FACE_COMPATIBLE);
     }
     if (!first || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
         return verb_help(arguments);
@@ -24,8 +24,8 @@ static int program_run(const char *name, const char *const *arguments)
         return verb_version(arguments);
     }
     /* "-version" with one dash is how scripts ask the well-known emulator. */
-    bool asked = strcmp(first, "-version") == 0;
-    return first[0] == '-' ? verb_machine(arguments, asked) : verb_dispatch(arguments);
+    enum face face = strcmp(first, "-version") == 0 ? FACE_COMPATIBLE : FACE_SCRIPT;
+    return first[0] == '-' ? verb_machine(arguments, face) : verb_dispatch(arguments);
 }
 
 int main(int argc, char **argv)

@@ -32,7 +32,7 @@ static const char *const discards[] = { "ignore", "off", NULL };
 static const char *const reports[] = { "report", NULL };
 static const char *const only_off[] = { "off", NULL };
 
-#define FLASH_BANKS 2
+#define FLASH_BANKS  2
 #define DRIVE(field) offsetof(struct drive_keys, field)
 
 static const struct key_row drive_rows[] = {

@@ -35,6 +35,7 @@ enum plan_display { PLAN_DISPLAY_DEFAULT, PLAN_DISPLAY_NONE };
 
 struct plan {
     bool compatible; /* called as the well-known emulator: its name in -version */
+    bool guided;     /* started by hand: say how to get out */
     struct machine_config config;
     bool no_machine;     /* -M none: only good for asking */
     GPtrArray *chardevs; /* of struct plan_chardev */

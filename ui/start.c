@@ -10,6 +10,7 @@
 #include "emu/machine.h"
 #include "platform/file.h"
 #include "platform/process.h"
+#include "platform/terminal.h"
 #include "ui/streams.h"
 #include "ui/version.h"
 
@@ -20,7 +21,7 @@ struct run {
     struct streams *streams;
     struct machine *_Atomic machine;
     atomic_bool quit_asked; /* perhaps before there is a machine */
-    GPtrArray *monitors; /* of struct monitor */
+    GPtrArray *monitors;    /* of struct monitor */
     bool has_pidfile;
 };
 
@@ -40,6 +41,16 @@ static void run_asked_to_quit(void *opaque)
 {
     fputs("tinamou: asked to end\n", stderr);
     run_quit(opaque);
+}
+
+/* On a terminal that all keys go through to the guest. */
+static void say_way_out(const struct plan *plan)
+{
+    const struct plan_chardev *serial = plan->serial ? plan_find_chardev(plan, plan->serial) : NULL;
+    if (plan->guided && serial && serial->kind == PLAN_STDIO && serial->mux &&
+        terminal_is_interactive()) {
+        fputs("tinamou: Ctrl-a x ends the machine, Ctrl-a h lists what else there is\n", stderr);
+    }
 }
 
 /* Something waits for what cannot come, or the user asked (SIGQUIT, Ctrl-Break). */
@@ -132,6 +143,7 @@ bool start_run(struct plan *plan, int *ret_status, GError **error)
         if (atomic_load(&run.quit_asked)) {
             machine_quit(run.machine, 0);
         }
+        say_way_out(plan);
         machine_run(run.machine, ret_status);
     }
     host_on_quit(NULL, NULL);

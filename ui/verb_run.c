@@ -166,5 +166,5 @@ int verb_run(const char *const *arguments)
         g_error_free(error);
         return 1;
     }
-    return verb_machine((const char *const *)options->pdata, false);
+    return verb_machine((const char *const *)options->pdata, FACE_PERSON);
 }

@@ -42,13 +42,14 @@ static bool plan_run(struct plan *plan, int *ret_status, GError **error)
     return start_run(plan, ret_status, error);
 }
 
-int verb_machine(const char *const *arguments, bool compatible)
+int verb_machine(const char *const *arguments, enum face face)
 {
     struct plan plan;
     GError *error = NULL;
     int status = 1;
     plan_init(&plan);
-    plan.compatible = compatible;
+    plan.compatible = face == FACE_COMPATIBLE;
+    plan.guided = face == FACE_PERSON;
     bool done = options_parse(&plan, arguments, &error) && plan_run(&plan, &status, &error);
     plan_clear(&plan);
     return done ? status : fail(error);

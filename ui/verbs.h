@@ -14,8 +14,15 @@ struct verb {
 /* All of them, in the order of the help text; ends with a null name. */
 extern const struct verb verbs[];
 
-/* Runs a machine as the options say; `compatible`: called as the well-known emulator. */
-int verb_machine(const char *const *arguments, bool compatible);
+/* Who called, and so how the program behaves where people and scripts differ. */
+enum face {
+    FACE_SCRIPT,     /* options, as scripts pass them */
+    FACE_COMPATIBLE, /* the same, by the well-known emulator's name */
+    FACE_PERSON,     /* a verb */
+};
+
+/* Runs a machine as the options say. */
+int verb_machine(const char *const *arguments, enum face face);
 
 /* Runs a program, a kernel or a disk. */
 int verb_run(const char *const *arguments);

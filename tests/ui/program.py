@@ -365,7 +365,8 @@ def test_terminal():
     """On a terminal: Ctrl-C is the guest's with a mux, ours without; the mode comes back."""
     import pty
     import termios
-    cases = ((["-nographic"], b"\x03\x01x", "Ctrl-a x"), (["-serial", "stdio"], b"\x03", "Ctrl-C"),
+    cases = ((["run"], b"\x01x", "Ctrl-a x after run"), (["-nographic"], b"\x03\x01x", "Ctrl-a x"),
+             (["-serial", "stdio"], b"\x03", "Ctrl-C"),
              (["-serial", "mon:stdio"], b"\x01cquit\r", "quit in the monitor"))
     with folder() as files:
         (files / "say").write_bytes(exit_program(0, "once\n")[:-8] + LOOP)
@@ -377,10 +378,14 @@ def test_terminal():
                 import fcntl
                 os.setsid()
                 fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-            child = popen([PROGRAM, "-M", "virt", "-m", "16M", "-bios", files / "say",
-                                      *options], stdin=slave, stdout=slave, stderr=slave,
-                                     preexec_fn=session)
-            read_until(master, b"once")
+            command = ["-M", "virt", "-m", "16M", "-bios", files / "say", *options]
+            if options == ["run"]:
+                (files / "say.elf").write_bytes(elf((files / "say").read_bytes()))
+                command = ["run", files / "say.elf"]
+            child = popen([PROGRAM, *command], stdin=slave, stdout=slave, stderr=slave,
+                          preexec_fn=session)
+            seen = read_until(master, b"once")
+            check((b"Ctrl-a x" in seen) == (options == ["run"]), f"the way out: {seen}")
             check(not termios.tcgetattr(slave)[3] & termios.ECHO, "raw mode")
             os.write(master, keys)
             check(child.wait(LIMIT_S) == 0, f"{what} ends it: {child.returncode}")
