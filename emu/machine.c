@@ -7,8 +7,9 @@
 
 #include "emu/dev/devices.h"
 #include "emu/mem/dma.h"
-#include "emu/machine_parts.h"
 #include "emu/jit/jit.h"
+#include "emu/machine_parts.h"
+#include "emu/mem/ranks.h"
 #include "emu/riscv/interp.h"
 #include "platform/file.h"
 
@@ -345,6 +346,7 @@ static struct machine *machine_alloc(const struct machine_config *config, struct
     atomic_init(&machine->end_wanted, MACHINE_NO_END);
     aio_clock_init_virtual(&machine->clock);
     host_mutex_init(&machine->lock);
+    host_mutex_set_rank(&machine->lock, RANK_MACHINE);
     host_mutex_lock(&machine->lock);
     aio_context_set_lock(ctx, &machine->lock);
     return machine;

@@ -11,6 +11,7 @@
 /* Not recursive. Zeroed memory is not a mutex: call init. */
 struct host_mutex {
     alignas(8) unsigned char storage[64];
+    unsigned rank; /* 0: none; see host_mutex_set_rank */
 };
 
 /* A condition variable whose timed wait counts on host_monotonic_ns. */
@@ -24,6 +25,10 @@ typedef void host_thread_fn(void *opaque);
 
 /* Makes an unlocked mutex. Cannot fail. */
 void host_mutex_init(struct host_mutex *mutex);
+
+/* Gives an unlocked mutex a place in the order of locks: a thread may take it only while all ranked
+ * mutexes it holds have a lower rank, or it aborts. Before others know the mutex. */
+void host_mutex_set_rank(struct host_mutex *mutex, unsigned rank);
 
 /* Ends an unlocked mutex. */
 void host_mutex_finish(struct host_mutex *mutex);

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "emu/board/sbi_ext.h"
+#include "emu/mem/ranks.h"
 
 #define SPEC_VERSION    (2u << 24 | 0)
 #define IMPLEMENTATION  UINT64_C(0x74696e61) /* no registered number: "tina" */
@@ -96,6 +97,7 @@ struct sbi *sbi_new(const struct sbi_host *host, struct riscv_hart *const *harts
     assert(host->console_write != NULL && host->reset != NULL && host->lock != NULL);
     struct sbi *sbi = g_new0(struct sbi, 1);
     host_mutex_init(&sbi->lock);
+    host_mutex_set_rank(&sbi->lock, RANK_SBI);
     sbi->host = *host;
     sbi->count = count;
     sbi->hart = g_new0(struct sbi_hart, count);

@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "emu/mem/ranks.h"
+
 struct hart_call {
     struct hart_call *next;
     hart_call_fn *fn;
@@ -42,6 +44,7 @@ bool hart_init(struct hart *hart, const struct hart_class *class, const struct e
         return false;
     }
     host_mutex_init(&hart->lock);
+    host_mutex_set_rank(&hart->lock, RANK_HART);
     host_cond_init(&hart->wake);
     host_cond_init(&hart->parked_changed);
     return true;

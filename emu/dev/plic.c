@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+#include "emu/mem/ranks.h"
+
 #define PLIC_SOURCES  128 /* source 0 does not exist */
 #define PLIC_WORDS    (PLIC_SOURCES / 32)
 #define PLIC_CONTEXTS 128
@@ -200,6 +202,7 @@ static bool plic_init(struct device *dev, GError **error)
 {
     (void)error;
     host_mutex_init(&((struct plic *)dev)->lock);
+    host_mutex_set_rank(&((struct plic *)dev)->lock, RANK_PLIC);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "platform/clock.h"
+#include "platform/lock_order.h"
 #include "platform/posix/fail.h"
 #include "platform/posix/family.h"
 
@@ -40,6 +41,7 @@ void host_mutex_init(struct host_mutex *mutex)
     int failed = pthread_mutex_init(mutex_of(mutex), &attributes);
     assert(!failed);
     pthread_mutexattr_destroy(&attributes);
+    mutex->rank = 0;
 }
 
 void host_mutex_finish(struct host_mutex *mutex)
@@ -50,17 +52,24 @@ void host_mutex_finish(struct host_mutex *mutex)
 
 void host_mutex_lock(struct host_mutex *mutex)
 {
+    lock_order_check(mutex);
     int failed = pthread_mutex_lock(mutex_of(mutex));
     assert(!failed);
+    lock_order_taken(mutex);
 }
 
 bool host_mutex_trylock(struct host_mutex *mutex)
 {
-    return pthread_mutex_trylock(mutex_of(mutex)) == 0;
+    if (pthread_mutex_trylock(mutex_of(mutex)) != 0) {
+        return false;
+    }
+    lock_order_taken(mutex);
+    return true;
 }
 
 void host_mutex_unlock(struct host_mutex *mutex)
 {
+    lock_order_released(mutex);
     int failed = pthread_mutex_unlock(mutex_of(mutex));
     assert(!failed);
 }
@@ -78,12 +87,14 @@ void host_cond_finish(struct host_cond *cond)
 
 void host_cond_wait(struct host_cond *cond, struct host_mutex *mutex)
 {
+    lock_order_check_wait(mutex);
     int failed = pthread_cond_wait(cond_of(cond), mutex_of(mutex));
     assert(!failed);
 }
 
 bool host_cond_wait_until(struct host_cond *cond, struct host_mutex *mutex, int64_t until_ns)
 {
+    lock_order_check_wait(mutex);
     family_cond_wait_until(cond_of(cond), mutex_of(mutex), MAX(until_ns, 0));
     return host_monotonic_ns() < until_ns;
 }

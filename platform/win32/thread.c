@@ -7,6 +7,7 @@
 #include <windows.h>
 
 #include "platform/clock.h"
+#include "platform/lock_order.h"
 #include "platform/win32/fail.h"
 #include "platform/win32/text.h"
 
@@ -56,6 +57,7 @@ void host_mutex_init(struct host_mutex *mutex)
     struct owned_lock *lock = lock_of(mutex);
     InitializeSRWLock(&lock->lock);
     atomic_init(&lock->owner, 0);
+    mutex->rank = 0;
 }
 
 void host_mutex_finish(struct host_mutex *mutex)
@@ -67,8 +69,10 @@ void host_mutex_lock(struct host_mutex *mutex)
 {
     struct owned_lock *lock = lock_of(mutex);
     assert(atomic_load_explicit(&lock->owner, memory_order_relaxed) != GetCurrentThreadId());
+    lock_order_check(mutex);
     AcquireSRWLockExclusive(&lock->lock);
     owner_set(lock);
+    lock_order_taken(mutex);
 }
 
 bool host_mutex_trylock(struct host_mutex *mutex)
@@ -78,12 +82,14 @@ bool host_mutex_trylock(struct host_mutex *mutex)
         return false;
     }
     owner_set(lock);
+    lock_order_taken(mutex);
     return true;
 }
 
 void host_mutex_unlock(struct host_mutex *mutex)
 {
     struct owned_lock *lock = lock_of(mutex);
+    lock_order_released(mutex);
     owner_clear(lock);
     ReleaseSRWLockExclusive(&lock->lock);
 }
@@ -101,6 +107,7 @@ void host_cond_finish(struct host_cond *cond)
 static bool cond_sleep(struct host_cond *cond, struct host_mutex *mutex, DWORD limit_ms)
 {
     struct owned_lock *lock = lock_of(mutex);
+    lock_order_check_wait(mutex);
     owner_clear(lock);
     bool woken = SleepConditionVariableSRW(cond_of(cond), &lock->lock, limit_ms, 0);
     assert(woken || GetLastError() == ERROR_TIMEOUT);
