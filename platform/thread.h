@@ -67,6 +67,9 @@ struct host_thread *host_thread_new(const char *name, host_thread_fn *fn, void *
 /* Waits for the thread's function to return and frees the thread. */
 void host_thread_join(struct host_thread *thread);
 
+/* Lets another thread that is ready have this processor. */
+void host_thread_yield(void);
+
 /* A number that no other live thread has, never 0. */
 uint64_t host_thread_id(void);
 

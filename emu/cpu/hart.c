@@ -32,6 +32,7 @@ bool hart_init(struct hart *hart, const struct hart_class *class, const struct e
     hart->engine = engine;
     hart->engine_state = NULL;
     hart->index = index;
+    hart->relaxed = 0;
     hart->waiting = false;
     hart->thread = NULL;
     hart->parked = true;
@@ -288,4 +289,14 @@ void hart_quit(struct hart *hart)
     hart_kick(hart, HART_REQUEST_QUIT);
     host_thread_join(hart->thread);
     hart->thread = NULL;
+}
+
+/* Hints between two times that the processor is given away. */
+#define HART_RELAX_PERIOD 64
+
+void hart_relax(struct hart *hart)
+{
+    if (++hart->relaxed % HART_RELAX_PERIOD == 0) {
+        host_thread_yield();
+    }
 }

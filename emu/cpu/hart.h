@@ -62,6 +62,7 @@ struct hart {
     void *engine_state;
     unsigned index;
     atomic_uint requests;    /* enum hart_request; any thread sets, the hart's clears */
+    unsigned relaxed;        /* counts hart_relax; the hart's thread only */
     bool waiting;            /* in WFI; written by the hart's thread only */
     atomic_bool halted;      /* not running guest code until somebody starts it (HSM stopped) */
     struct host_thread *thread;
@@ -110,6 +111,10 @@ void hart_call(struct hart *hart, hart_call_fn *fn, void *opaque);
  * this to each other. `self` may be a target too. All are started; the machine lock is not held. */
 void hart_call_all(struct hart *self, struct hart *const *targets, unsigned count,
                    hart_call_fn *fn, void *opaque);
+
+/* The guest spins (a pause hint): now and then another thread, maybe the hart that this one waits
+ * for, gets the processor. Hart's thread. */
+void hart_relax(struct hart *hart);
 
 /* Whether the engine must return now. */
 static inline bool hart_requested(const struct hart *hart)

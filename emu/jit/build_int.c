@@ -93,8 +93,8 @@ enum build_result build_integer(struct build *build, const struct isa_insn *insn
                   build_op(build, (struct ir_ins){ .op = IR_PC,
                                                    .imm = build->pc + (int64_t)insn->imm }));
         return BUILD_NEXT;
-    case UOP_nop:
-    case UOP_pause: return BUILD_NEXT;
+    case UOP_nop: return BUILD_NEXT;
+    case UOP_pause: return BUILD_STEP; /* a hart that spins may have to let another run */
     default: break;
     }
     if (row->shape == SHAPE_NONE) {

@@ -130,6 +130,11 @@ bool jit_step_system(struct riscv_hart *h, struct jit_hart *own)
     case UOP_sys_sfence:
     case UOP_sys_sinval: step_fence_vma(h, insn, word); return true;
     case UOP_sys_wfi: step_wfi(h, insn, word); return true;
+    case UOP_pause:
+        hart_relax(&h->hart);
+        h->pc += insn->length;
+        h->instret++;
+        return true;
     case UOP_fence_code:
         h->pc += insn->length;
         h->instret++;

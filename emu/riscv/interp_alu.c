@@ -215,5 +215,6 @@ INTERP_OP(nop)
 /* A hint to a spinning hart; nothing here can use the time better. */
 INTERP_OP(pause)
 {
+    hart_relax(&h->hart);
     INTERP_NEXT(s + length);
 }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
 
 #include "platform/clock.h"
@@ -160,4 +161,9 @@ int64_t host_thread_cpu_ns(void)
 unsigned host_cpu_count(void)
 {
     return MAX(family_cpu_count(), 1u);
+}
+
+void host_thread_yield(void)
+{
+    sched_yield();
 }

@@ -210,3 +210,8 @@ unsigned host_cpu_count(void)
     }
     return MAX(GetActiveProcessorCount(ALL_PROCESSOR_GROUPS), 1u);
 }
+
+void host_thread_yield(void)
+{
+    SwitchToThread();
+}
