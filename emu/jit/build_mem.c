@@ -36,20 +36,27 @@ static const struct memory_row memory_rows[UOP_COUNT] = {
 #define FENCE_R 2
 #define FENCE_W 1
 
-/* Only a store before a load is ever reordered by the host (x86), or needs a full barrier. */
-static bool build_fence_is_full(int32_t imm)
+/* What the fence orders: enum ir_fence. */
+static unsigned build_fence_order(int32_t imm)
 {
     unsigned fm = (unsigned)imm >> 8 & 15, before = (unsigned)imm >> 4 & 15,
              after = (unsigned)imm & 15;
-    return fm != FENCE_TSO && (before & (FENCE_W | FENCE_O)) != 0 &&
-           (after & (FENCE_R | FENCE_I)) != 0;
+    bool loads = (before & (FENCE_R | FENCE_I)) != 0, stores = (before & (FENCE_W | FENCE_O)) != 0;
+    unsigned order = loads && after != 0 ? IR_FENCE_LOADS : 0;
+    if (stores && (after & (FENCE_W | FENCE_O)) != 0) {
+        order |= IR_FENCE_STORES;
+    }
+    if (stores && (after & (FENCE_R | FENCE_I)) != 0 && fm != FENCE_TSO) {
+        order |= IR_FENCE_FULL;
+    }
+    return order;
 }
 
 static void build_atomic(struct build *build, const struct isa_insn *insn,
                          const struct memory_row *row)
 {
     struct ir_ins ins = { .op = row->op, .size = row->size, .w32 = row->size == 4, .sign = true,
-                          .sub = row->sub };
+                          .sub = row->sub, .order = insn->imm & 3 };
     if (row->op != IR_LR) {
         ins.b = build_x(build, insn->rs2);
     }
@@ -63,8 +70,9 @@ enum build_result build_memory(struct build *build, const struct isa_insn *insn)
 {
     const struct memory_row *row = &memory_rows[insn->uop];
     if (insn->uop == UOP_fence_data) {
-        if (build_fence_is_full(insn->imm)) {
-            build_op(build, (struct ir_ins){ .op = IR_FENCE });
+        unsigned order = build_fence_order(insn->imm);
+        if (order != 0) {
+            build_op(build, (struct ir_ins){ .op = IR_FENCE, .order = (uint8_t)order });
         }
         return BUILD_NEXT;
     }

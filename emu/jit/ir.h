@@ -27,10 +27,10 @@
     OP(CLZ, V1) OP(CTZ, V1) OP(CPOP, V1) OP(REV8, V1) OP(ORCB, V1) OP(SEXT, V1)               \
     OP(ZEXT, V1) OP(LOAD, VR) OP(STORE, ER) OP(LOADF, FR) OP(STOREF, ER) OP(AMO, VR)          \
     OP(LR, VR) OP(SC, VR) OP(FENCE, E) OP(ZERO, ER) OP(CSRGET, V0) OP(CSRPUT, E)              \
-    OP(FCHECK, ER) OP(FBOXED, ER) OP(FADD, F2S) OP(FSUB, F2S) OP(FMUL, F2S) OP(FDIV, F2S)     \
+    OP(FCHECK, ER) OP(FBOXED, ER) OP(FADD, F2S) OP(FSUB, F2S) OP(FMUL, F2R) OP(FDIV, F2R)     \
     OP(FSQRT, F1S) OP(FMIN, F2R) OP(FMAX, F2R) OP(FMADD, F3R) OP(FMSUB, F3R)                  \
     OP(FNMSUB, F3R) OP(FNMADD, F3R) OP(FSGNJ, F2) OP(FSGNJN, F2) OP(FSGNJX, F2)               \
-    OP(FEQ, FIS) OP(FLT, FIS) OP(FLE, FIS) OP(FCVTFF, F1S) OP(FCVTIF, F1R) OP(FCVTFI, FIR)    \
+    OP(FEQ, FIS) OP(FLT, FIS) OP(FLE, FIS) OP(FCVTFF, F1R) OP(FCVTIF, F1R) OP(FCVTFI, FIR)    \
     OP(FMVXF, FI) OP(FMVFX, F1) OP(BRANCH, ER) OP(EXIT, ER) OP(EXITR, ER) OP(STEP, ER)        \
     OP(LEAVE, ER)
 
@@ -46,6 +46,17 @@ enum ir_amo {
     IR_AMO_MINU, IR_AMO_MAXU,
 };
 
+/* Orders of atomics, as the instructions have them. */
+enum ir_order { IR_RELEASE = 1, IR_ACQUIRE = 2 };
+
+/* What a FENCE orders. FULL, which includes the others, is the one for earlier stores and later
+ * loads. */
+enum ir_fence {
+    IR_FENCE_LOADS = 1,  /* earlier loads before all later accesses */
+    IR_FENCE_STORES = 2, /* earlier stores before later stores */
+    IR_FENCE_FULL = 4,
+};
+
 #define IR_CHECK 1 /* where IR_FCHECK is, if anywhere: loops over the block go back behind it */
 #define IR_NONE 0 /* operation 0 is always a NOP, so that 0 means "no value" */
 
@@ -58,6 +69,7 @@ struct ir_ins {
     uint8_t reg;    /* GET, PUT: guest register number */
     uint8_t group;  /* loads and stores: number in block->group, or 0: on its own */
     uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode */
+    uint8_t order;  /* atomics: enum ir_order; FENCE: enum ir_fence */
     uint16_t a, b, c;
     uint16_t pc;    /* offset of the guest instruction in its page */
     uint16_t insns; /* guest instructions retired before this one in the block */

@@ -24,7 +24,7 @@ enum jit_reason {
 /* One direct exit of a block. */
 struct jit_exit {
     int32_t target;      /* page-relative, as in the IR */
-    uint32_t jump;       /* code offset of the 32-bit displacement to patch */
+    uint32_t jump;       /* code offset of the 32 bits to patch in the jump */
     uint32_t stub;       /* code offset of the way out, where it points while not linked */
     uint32_t guard;      /* code offset of the page identity to patch; 0: same page, none */
 };

@@ -295,9 +295,9 @@ void host_fp_begin(struct riscv_hart *hart)
                                         [FPU_RUP] = 2 };
     uint32_t mode = hart->frm <= FPU_RUP ? rounding[hart->frm] : 0u;
     uint32_t mxcsr = 0x1f80u | mode << 13;
-    __asm__ volatile("stmxcsr %0" : "=m"(jit_area(hart)->mxcsr_host));
+    __asm__ volatile("stmxcsr %0" : "=m"(jit_area(hart)->fp_mode_host));
     __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
-    jit_area(hart)->mxcsr = mxcsr;
+    jit_area(hart)->fp_mode = mxcsr;
 }
 
 void host_sync_flags(struct riscv_hart *hart)
@@ -308,12 +308,12 @@ void host_sync_flags(struct riscv_hart *hart)
         hart->fflags |= (uint8_t)((now & 0x20 ? FPU_NX : 0) | (now & 0x10 ? FPU_UF : 0) |
                                   (now & 8 ? FPU_OF : 0) | (now & 4 ? FPU_DZ : 0) |
                                   (now & 1 ? FPU_NV : 0));
-        __asm__ volatile("ldmxcsr %0" : : "m"(jit_area(hart)->mxcsr));
+        __asm__ volatile("ldmxcsr %0" : : "m"(jit_area(hart)->fp_mode));
     }
 }
 
 void host_fp_end(struct riscv_hart *hart)
 {
     host_sync_flags(hart);
-    __asm__ volatile("ldmxcsr %0" : : "m"(jit_area(hart)->mxcsr_host));
+    __asm__ volatile("ldmxcsr %0" : : "m"(jit_area(hart)->fp_mode_host));
 }
