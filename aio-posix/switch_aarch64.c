@@ -32,7 +32,8 @@ __asm__(".text\n"
         "    ldp d14, d15, [sp, #144]\n"
         "    add sp, sp, #160\n"
         "    ret\n"
-        "tinamou_switch_begin:\n" /* x19: opaque, x20: fn */
+        ".globl tinamou_switch_begin\n" /* a local name would lose its place in the GOT */
+        "tinamou_switch_begin:\n"       /* x19: opaque, x20: fn */
         "    mov x0, x19\n"
         "    blr x20\n"
         "    brk #0\n");

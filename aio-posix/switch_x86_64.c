@@ -22,6 +22,7 @@ __asm__(".text\n"
         "    popq %rbp\n"
         "    popq %rcx\n" /* not ret: where it goes is no return the processor could foresee */
         "    jmpq *%rcx\n"
+        ".globl tinamou_switch_begin\n"
         "tinamou_switch_begin:\n" /* r12: opaque, r13: fn; the stack is aligned as for a call */
         "    movq %r12, %rdi\n"
         "    callq *%r13\n"
