@@ -45,6 +45,10 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
 /* Closes; accepts NULL. Does not imply a flush. */
 void host_file_close(struct host_file *file);
 
+/* What the host knows the file by, for aio-<os>: a descriptor on posix, on win32 a HANDLE that was
+ * opened for overlapped transfers. */
+intptr_t host_file_os(const struct host_file *file);
+
 /* Length in bytes, also of a block device. */
 bool host_file_size(struct host_file *file, uint64_t *ret_size, GError **error);
 

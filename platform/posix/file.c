@@ -241,6 +241,11 @@ int64_t host_file_write(struct host_file *file, const void *data, size_t size, u
     return host_file_write_vec(file, &(struct host_vec){ (void *)data, size }, 1, offset);
 }
 
+intptr_t host_file_os(const struct host_file *file)
+{
+    return file->fd;
+}
+
 /* A character device has nothing to flush and says so. */
 int host_file_flush(struct host_file *file)
 {

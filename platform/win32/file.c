@@ -114,6 +114,11 @@ void host_file_close(struct host_file *file)
     g_free(file);
 }
 
+intptr_t host_file_os(const struct host_file *file)
+{
+    return (intptr_t)file->handle;
+}
+
 static bool device_size(HANDLE device, uint64_t *ret_size)
 {
     GET_LENGTH_INFORMATION length;
