@@ -280,6 +280,27 @@ static void test_hostfwd(void)
     finish();
 }
 
+/* From the guest to a program of the host: guestfwd. */
+static void test_guestfwd(void)
+{
+    static const char *const rules[] = { "tcp:10.0.2.100:7-cmd:cat", NULL };
+    g_autofree char *cat = g_find_program_in_path("cat");
+    if (cat == NULL) {
+        g_test_skip("this host has no cat");
+        return;
+    }
+    setup(&(struct net_user_options){ .id = "n0", .guestfwd = rules });
+    guest_join(&g);
+    guest_connect(&g, 0x0a000264, 7);
+    guest_wait(&g, &g.tcp_open, "a connection");
+    guest_send_tcp(&g, "purr", 4);
+    wait_bytes(g.tcp_input, 4);
+    g_assert_cmpmem(g.tcp_input->data, 4, "purr", 4);
+    guest_close(&g);
+    guest_wait(&g, &g.tcp_closed, "the end at the guest");
+    finish();
+}
+
 static void expect_refused(const struct net_user_options *options, const char *text)
 {
     g_autoptr(GError) error = NULL;
@@ -392,6 +413,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net-user/tcp-refused", test_tcp_refused);
     g_test_add_func("/net-user/tcp-bulk", test_tcp_bulk);
     g_test_add_func("/net-user/hostfwd", test_hostfwd);
+    g_test_add_func("/net-user/guestfwd", test_guestfwd);
     g_test_add_func("/net-user/port-in-use", test_port_in_use);
     g_test_add_func("/net-user/restricted", test_restricted);
     g_test_add_func("/net-user/idle", test_idle);
