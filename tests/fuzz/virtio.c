@@ -10,6 +10,7 @@
 
 #define AREA       65536u              /* where the rings and most buffers lie */
 #define BUFFERS    (DRIVER_RAM + AREA) /* well-formed requests */
+#define RAM_SIZE   262144u             /* small: it is cleared for each input */
 #define STEPS_MAX  400u
 #define PASSES_MAX 64u
 
@@ -21,7 +22,7 @@ static gpa_t fuzz_address(struct fuzz_input *input)
     uint8_t kind = fuzz_byte(input);
     uint32_t offset = (uint32_t)fuzz_number(input, 2);
     switch (kind % 16) {
-    case 0: return DRIVER_RAM + DRIVER_SIZE - offset % 64;
+    case 0: return DRIVER_RAM + RAM_SIZE - offset % 64;
     case 1: return DRIVER_RAM - offset % 64;
     case 2: return DRIVER_MMIO + offset % 0x1000;
     case 3: return DRIVER_OTHER + offset % 0x1000;
@@ -76,15 +77,41 @@ static void fuzz_write_memory(struct fuzz_input *input)
     }
 }
 
-static void fuzz_write_desc(struct fuzz_input *input)
+/* One descriptor of anything. Its next is in the table, or just behind it. */
+static void fuzz_write_desc(struct fuzz_input *input, gpa_t table, unsigned index, unsigned size)
 {
-    const struct driver_queue *q = &d.queue[fuzz_queue(input)];
-    if (q->size > 0) {
-        gpa_t address = fuzz_address(input);
-        uint32_t size = fuzz_size(input);
-        uint16_t flags = fuzz_byte(input) & 7, next = fuzz_byte(input);
-        driver_write_desc(&d, q->desc, fuzz_byte(input) % q->size, address, size, flags, next);
+    gpa_t address = fuzz_address(input);
+    uint32_t length = fuzz_size(input);
+    uint16_t flags = fuzz_byte(input) & 7, next = (uint16_t)(fuzz_byte(input) % (size + 1));
+    driver_write_desc(&d, table, index, address, length, flags, next);
+}
+
+/* A chain that is good but for one descriptor, which the driver makes available. */
+static void fuzz_chain(struct fuzz_input *input)
+{
+    unsigned index = fuzz_queue(input);
+    const struct driver_queue *q = &d.queue[index];
+    uint8_t kind = fuzz_byte(input);
+    if (q->size == 0) {
+        return;
     }
+    bool indirect = (kind & 1) != 0;
+    unsigned count = 1 + (kind >> 1 & 3), size = indirect ? count : q->size;
+    d.heap = BUFFERS;
+    gpa_t table = indirect ? driver_alloc(&d, 16u * count, 16) : q->desc;
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t flags = (uint16_t)((i > (unsigned)kind >> 6) << 1 | (i + 1 < count));
+        driver_write_desc(&d, table, i % size, BUFFERS + 4096 + i * 64, 16 + i, flags,
+                          (uint16_t)((i + 1) % size));
+    }
+    if ((kind & 8) != 0) {
+        fuzz_write_desc(input, table, fuzz_byte(input) % MIN(count, size), size);
+    }
+    if (indirect) {
+        driver_write_desc(&d, q->desc, 0, table, 16u * count, DESC_INDIRECT, 0);
+    }
+    driver_make_available(&d, index, 0);
+    driver_kick(&d, index);
 }
 
 static void fuzz_avail(struct fuzz_input *input)
@@ -99,7 +126,7 @@ static void fuzz_avail(struct fuzz_input *input)
         driver_set_avail_index(&d, index, (uint16_t)fuzz_number(input, 2));
     } else {
         uint16_t any = (uint16_t)fuzz_number(input, 2);
-        driver_make_available(&d, index, (uint16_t)(kind < 16 ? any : any % q->size));
+        driver_make_available(&d, index, (uint16_t)(kind < 16 ? any : any % (q->size + 1u)));
     }
 }
 
@@ -154,7 +181,7 @@ static void fuzz_step(struct fuzz_input *input)
     case 1: fuzz_read_register(input); break;
     case 2: fuzz_write_memory(input); break;
     case 3:
-    case 4: fuzz_write_desc(input); break;
+    case 4: fuzz_chain(input); break;
     case 5: fuzz_avail(input); break;
     case 6: driver_put(&d, 0x50, fuzz_byte(input) % 4); break;
     case 7: fuzz_poll(1); break;
@@ -174,7 +201,7 @@ static void fuzz_step(struct fuzz_input *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = { data, size };
-    driver_init(&d);
+    driver_init_sized(&d, RAM_SIZE);
     driver_plug(&d, fuzz_device.make(&d));
     driver_start(&d, UINT64_MAX, 16);
     for (unsigned i = 0; i < STEPS_MAX && input.left > 0; i++) {

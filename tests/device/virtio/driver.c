@@ -16,17 +16,23 @@ static void driver_irq(void *opaque, unsigned number, bool level)
 
 void driver_init(struct driver *d)
 {
+    driver_init_sized(d, DRIVER_SIZE);
+}
+
+void driver_init_sized(struct driver *d, size_t ram_size)
+{
     g_autoptr(GError) error = NULL;
     memset(d, 0, sizeof(*d));
+    d->ram_size = ram_size;
     host_mutex_init(&d->lock);
     d->ctx = aio_context_new("test", &error);
     g_assert_no_error(error);
     aio_context_set_lock(d->ctx, &d->lock);
     d->bus = bus_new(&d->lock);
     /* Memory of exactly this size, so that a sanitizer sees the first byte beyond. */
-    d->ram = g_malloc0(DRIVER_SIZE);
+    d->ram = g_malloc0(ram_size);
     d->rom = g_malloc0(4096);
-    g_assert_true(bus_add_memory(d->bus, "ram", DRIVER_RAM, DRIVER_SIZE, d->ram, true, &error));
+    g_assert_true(bus_add_memory(d->bus, "ram", DRIVER_RAM, ram_size, d->ram, true, &error));
     g_assert_true(bus_add_memory(d->bus, "rom", DRIVER_ROM, 4096, d->rom, false, &error));
     d->services = (struct device_services){
         .ctx = d->ctx,
@@ -139,7 +145,7 @@ void driver_start(struct driver *d, uint64_t features, uint16_t queue_size)
 gpa_t driver_alloc(struct driver *d, size_t size, size_t align)
 {
     gpa_t address = (d->heap + align - 1) / align * align;
-    g_assert_cmpuint(address + size, <=, DRIVER_RAM + DRIVER_SIZE);
+    g_assert_cmpuint(address + size, <=, DRIVER_RAM + d->ram_size);
     d->heap = address + size;
     memset(driver_at(d, address), 0, size);
     return address;
@@ -148,7 +154,7 @@ gpa_t driver_alloc(struct driver *d, size_t size, size_t align)
 uint8_t *driver_at(struct driver *d, gpa_t address)
 {
     g_assert_cmpuint(address, >=, DRIVER_RAM);
-    g_assert_cmpuint(address, <, DRIVER_RAM + DRIVER_SIZE);
+    g_assert_cmpuint(address, <, DRIVER_RAM + d->ram_size);
     return d->ram + (address - DRIVER_RAM);
 }
 

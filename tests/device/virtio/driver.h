@@ -33,6 +33,7 @@ struct driver {
     struct host_mutex lock;
     struct bus *bus;
     uint8_t *ram, *rom;
+    size_t ram_size;
     struct device_services services;
     struct device *mmio, *other;
     struct virtio_device *dev;
@@ -51,6 +52,9 @@ struct driver_segment {
 
 /* Makes bus, RAM, loop and services: what a device's constructor needs. */
 void driver_init(struct driver *d);
+
+/* The same with another size of RAM. */
+void driver_init_sized(struct driver *d, size_t ram_size);
 
 /* Puts the device on the bus; it is owned from now on. */
 void driver_plug(struct driver *d, struct virtio_device *dev);
