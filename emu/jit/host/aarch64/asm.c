@@ -124,13 +124,16 @@ void a64_mov_imm(struct a64_asm *as, int d, uint64_t imm)
     bool invert = ones > zeros, first = true;
     for (unsigned hw = 0; hw < 4; hw++) {
         uint32_t part = (uint32_t)(imm >> (16 * hw)) & 0xffff;
-        if (part == (invert ? 0xffffu : 0) && !(first && hw == 3)) {
+        if (part == (invert ? 0xffffu : 0)) {
             continue;
         }
         uint32_t base = !first ? 0xf2800000u : invert ? 0x92800000u : 0xd2800000u;
         part = first && invert ? part ^ 0xffff : part;
         a64_word(as, base | hw << 21 | part << 5 | asm_dnm(d, 0, 0));
         first = false;
+    }
+    if (first) { /* all zeros, or all ones */
+        a64_word(as, (invert ? 0x92800000u : 0xd2800000u) | asm_dnm(d, 0, 0));
     }
 }
 
