@@ -346,4 +346,5 @@ def main():
         write_tables(out, rv64, rvc)
 
 
-main()
+if __name__ == "__main__":
+    main()
