@@ -12,6 +12,10 @@ import machine
 
 DOWNLOAD = 100 << 20
 
+# A busy host may take minutes for what systemd expects within 90 seconds.
+PATIENCE = ("systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900 "
+            "udev.event_timeout=900")
+
 
 class Debian(guest.Guest):
     """A booted Debian with root's shell on the console."""
@@ -48,7 +52,8 @@ class FileHandler(http.server.BaseHTTPRequestHandler):
 
 def command_make(emulator, disk, port, smp):
     """The emulator's command line for the root file system on a disk."""
-    return [*guest.linux_command(emulator, smp=smp, memory="2G", append="root=/dev/vda"),
+    words = "root=/dev/vda " + PATIENCE
+    return [*guest.linux_command(emulator, smp=smp, memory="2G", append=words),
             "-drive", f"if=none,id=disk,format=raw,file={disk}",
             "-device", "virtio-blk-device,drive=disk", "-device", "virtio-rng-device",
             "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22",
