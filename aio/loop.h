@@ -159,6 +159,7 @@ struct aio_waiting {
 /* What the watchdog saw at its last look. */
 struct aio_seen {
     uint64_t passes, callbacks, waits, slow;
+    unsigned slow_told;
     int64_t slow_since_ns, idle_since_ns;
     const struct aio_waiting *waiting;
     bool sleeps_notified;

@@ -108,6 +108,16 @@ static void look_for_idle_wait(GString *out, struct aio_context *ctx, int64_t no
     seen->callbacks = callbacks;
 }
 
+/* So many slow callbacks of a context are told one by one; a loaded host would fill pages. */
+#define SLOW_TOLD_MAX 5
+
+static void slow_told(GString *out, struct aio_context *ctx)
+{
+    if (++ctx->seen.slow_told == SLOW_TOLD_MAX) {
+        finding_add(out, "%s: further slow callbacks are only counted: see 'info aio'", ctx->name);
+    }
+}
+
 /* A callback that runs too long now, or did since the last look. */
 static void look_for_slow(GString *out, struct aio_context *ctx, int64_t now_ns)
 {
@@ -118,16 +128,21 @@ static void look_for_slow(GString *out, struct aio_context *ctx, int64_t now_ns)
     bool runs = atomic_load_explicit(&ctx->state, memory_order_relaxed) == AIO_DISPATCHING;
     g_autofree char *age = NULL;
 
+    if (seen->slow_told >= SLOW_TOLD_MAX) {
+        return;
+    }
     if (name && runs && now_ns - since_ns > AIO_SLOW_NS && seen->slow_since_ns != since_ns) {
         age = report_duration(now_ns - since_ns);
         seen->slow_since_ns = since_ns;
         seen->slow = slow + 1; /* its end needs no second line */
         finding_add(out, "%s: '%s' has held the loop for %s and goes on", ctx->name, name, age);
+        slow_told(out, ctx);
     } else if (slow > seen->slow) {
         age = report_duration(atomic_load_explicit(&ctx->stats.slow_ns, memory_order_relaxed));
         seen->slow = slow;
         finding_add(out, "%s: '%s' held the loop for %s", ctx->name,
                     atomic_load_explicit(&ctx->stats.slow_name, memory_order_relaxed), age);
+        slow_told(out, ctx);
     }
 }
 
