@@ -301,7 +301,24 @@ static bool jit_page_is_empty(const struct jit_page *page)
     return true;
 }
 
-/* Rebuilds the free lists, and the hash without pages that have no block. */
+/* Unhashes pages that have no block any more. Harts may still know their numbers, so the pages stay
+ * as they are until all have forgotten them. */
+static void jit_retire_pages(struct jit *jit)
+{
+    memset(jit->page_hash, 0, sizeof jit->page_hash);
+    for (uint32_t i = 1; i < jit->page_count; i++) {
+        struct jit_page *page = &jit->page[i];
+        if (page->host != NULL && jit_page_is_empty(page)) {
+            page->dying = true;
+        } else if (page->host != NULL) {
+            uint32_t *chain = jit_page_chain(jit, page->host);
+            page->next = *chain;
+            *chain = i;
+        }
+    }
+}
+
+/* Puts on the free lists what nobody can know any more. */
 static void jit_collect(struct jit *jit)
 {
     jit->block_free = JIT_NONE;
@@ -311,18 +328,14 @@ static void jit_collect(struct jit *jit)
             jit->block_free = i;
         }
     }
-    jit->page_free = JIT_NONE;
-    memset(jit->page_hash, 0, sizeof jit->page_hash);
     for (uint32_t i = jit->page_count; i-- > 1;) {
         struct jit_page *page = &jit->page[i];
-        uint32_t *list = page->host == NULL || jit_page_is_empty(page)
-                             ? &jit->page_free
-                             : jit_page_chain(jit, page->host);
-        if (list == &jit->page_free) {
+        if (page->dying) {
+            page->dying = false;
             page->host = NULL;
+            page->next = jit->page_free;
+            jit->page_free = i;
         }
-        page->next = *list;
-        *list = i;
     }
 }
 
@@ -340,6 +353,7 @@ void jit_make_room(struct jit *jit, struct hart *self)
             jit_drop(jit, i);
         }
     }
+    jit_retire_pages(jit);
     host_mutex_unlock(&jit->lock);
 
     /* From here on nobody enters what was dropped; after this nobody is in it any more. */

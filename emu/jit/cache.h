@@ -64,6 +64,7 @@ struct jit_page {
     const uint8_t *host;  /* the page in guest memory; NULL: not in use */
     uint32_t next;        /* with the same hash */
     uint64_t lines;       /* lines that some block lies in */
+    bool dying;           /* unhashed; free once every hart has forgotten it */
     uint32_t blocks[JIT_OFFSET_HASH];
     uint32_t epoch[JIT_HARTS_MAX]; /* of each hart, when it last compared; 0: never */
     uint8_t copy[4096];
