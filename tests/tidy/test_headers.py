@@ -4,6 +4,7 @@ proves that one; the others are compiled here, with the options of a source near
 import concurrent.futures
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -62,8 +63,9 @@ def compile_alone(command, build, header):
 
 
 def other_host(name, by_folder, root):
-    """Whether a header is for the operating system that this build is not for."""
-    folder = next((f for f in tidy.rules.HOST_FOLDERS if name.startswith(f)), None)
+    """Whether a header is for a system or a processor that this build is not for."""
+    found = re.match("|".join(tidy.rules.HOST_FOLDERS) + r"|emu/jit/host/\w+/", name)
+    folder = found and found[0]
     return folder and not any((root / folder) in (known, *known.parents) for known in by_folder)
 
 
