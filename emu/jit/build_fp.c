@@ -180,7 +180,6 @@ enum build_result build_float(struct build *build, const struct isa_insn *insn)
         build->block->ins[IR_CHECK] = (struct ir_ins){ .op = IR_FCHECK,
                                                                .pc = build->block->start };
         build->fp_checked = true;
-        build->block->uses_fp = true;
     }
     switch (row->shape) {
     case FLOAT_LOAD:

@@ -29,7 +29,6 @@ void ir_reset(struct ir_block *block, uint16_t start, uint8_t context)
     block->lines = 0;
     block->context = context;
     block->overflow = false;
-    block->uses_fp = false;
     block->counting = false;
     memset(block->group, 0, sizeof block->group);
     memset(&block->ins[0], 0, sizeof block->ins[0]);

@@ -99,7 +99,6 @@ struct ir_block {
     uint8_t context;    /* enum riscv_bank of loads and stores */
     struct ir_group group[IR_GROUPS_MAX];
     bool overflow;      /* an operation did not fit: drop the block, take fewer instructions */
-    bool uses_fp;
     bool counting;      /* instructions are counted in hart->instret */
     struct ir_ins ins[IR_OPS_MAX];
 };

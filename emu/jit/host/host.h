@@ -36,7 +36,6 @@ struct jit_code {
     size_t size;
     unsigned exits;
     struct jit_exit exit[JIT_EXITS_MAX];
-    unsigned guest_bytes;
 };
 
 /* Whether this processor has all that the emitter uses; false and `error` name what is missing. */
