@@ -44,7 +44,7 @@ static void pair_send(struct net_backend *net, const uint8_t *frame, size_t size
 {
     struct net_pair *pair = (struct net_pair *)net;
     if (pair->peer != NULL) {
-        frame_queue_deliver(&pair->peer->waiting, &pair->peer->net, frame, size);
+        frame_queue_deliver(&pair->peer->waiting, &pair->peer->net, frame, size, 0);
     }
 }
 

@@ -18,6 +18,11 @@ struct net_backend;
 struct net_client {
     /* Takes a frame; false when it has no room now (the backend keeps it or drops it). */
     bool (*receive)(void *opaque, const uint8_t *frame, size_t size);
+    /* Whether it takes large frames now; the next one only if so. Both optional. */
+    bool (*takes_large)(void *opaque);
+    /* Takes many segments of a TCP connection in one frame, `segment_size` bytes of data in each
+     * but the last. The TCP checksum covers only the pseudo header. */
+    bool (*receive_large)(void *opaque, const uint8_t *frame, size_t size, uint16_t segment_size);
 };
 
 struct net_class {

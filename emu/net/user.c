@@ -14,6 +14,7 @@
 #include <slirp/libslirp.h>
 
 #include "aio/timer.h"
+#include "emu/net/merge.h"
 #include "emu/net/plan.h"
 #include "emu/net/queue.h"
 #include "platform/socket.h"
@@ -51,11 +52,22 @@ struct user_net {
     struct aio_timer tick_timer;
     GHashTable *fds;  /* int -> struct user_fd */
     GPtrArray *slots; /* of struct user_fd: what add_poll's results mean */
+    struct tcp_merge merge;
 };
 
 static void user_schedule(void *opaque)
 {
     aio_bh_schedule(((struct user_net *)opaque)->tick_bh);
+}
+
+/* Delivers what was held back to be merged; after each call that lets libslirp send. */
+static void user_flush(struct user_net *user)
+{
+    uint16_t segment_size;
+    size_t size = tcp_merge_take(&user->merge, &segment_size);
+    if (size > 0) {
+        frame_queue_deliver(&user->waiting, &user->net, user->merge.frame, size, segment_size);
+    }
 }
 
 static int user_get_revents(int slot, void *opaque);
@@ -66,6 +78,7 @@ static void user_ready(struct user_fd *entry, int events)
     struct user_net *user = entry->user;
     entry->ready = events;
     slirp_pollfds_poll(user->slirp, 0, user_get_revents, user);
+    user_flush(user);
     entry->ready = 0;
     user_schedule(user);
 }
@@ -142,6 +155,7 @@ static void user_tick(void *opaque)
     struct user_net *user = opaque;
     uint32_t timeout_ms = UINT32_MAX;
     slirp_pollfds_poll(user->slirp, 0, user_get_revents, user);
+    user_flush(user);
     g_hash_table_foreach(user->fds, user_forget, NULL);
     g_ptr_array_set_size(user->slots, 0);
     slirp_pollfds_fill(user->slirp, &timeout_ms, user_add_poll, user);
@@ -157,6 +171,7 @@ static void user_send(struct net_backend *net, const uint8_t *frame, size_t size
 {
     struct user_net *user = (struct user_net *)net;
     slirp_input(user->slirp, frame, (int)size);
+    user_flush(user);
     user_schedule(user);
 }
 
@@ -187,7 +202,14 @@ static void user_close(struct net_backend *net)
 static ssize_t user_deliver(const void *frame, size_t size, void *opaque)
 {
     struct user_net *user = opaque;
-    frame_queue_deliver(&user->waiting, &user->net, frame, size);
+    if (!frame_queue_takes_large(&user->net)) {
+        frame_queue_deliver(&user->waiting, &user->net, frame, size, 0);
+    } else if (!tcp_merge_add(&user->merge, frame, size)) {
+        user_flush(user);
+        if (!tcp_merge_add(&user->merge, frame, size)) {
+            frame_queue_deliver(&user->waiting, &user->net, frame, size, 0);
+        }
+    }
     return (ssize_t)size;
 }
 
@@ -207,6 +229,7 @@ static void user_timer_fire(void *opaque)
 {
     struct user_timer *timer = opaque;
     slirp_handle_timer(timer->user->slirp, timer->id, timer->cb_opaque);
+    user_flush(timer->user);
     user_schedule(timer->user);
 }
 

@@ -16,11 +16,15 @@
 #define NET_FRAME_MIN   14u
 #define NET_FRAME_MAX   65550u /* one IP packet and its Ethernet header */
 #define MAC_SIZE        6
+#define TCP_HEADERS     54 /* of a large frame: Ethernet, IP, TCP */
+#define TCP_START       34
+#define TCP_CHECKSUM    16
 
 enum {
     NET_F_CSUM = 0,
     NET_F_GUEST_CSUM = 1,
     NET_F_MAC = 5,
+    NET_F_GUEST_TSO4 = 7,
     NET_F_HOST_TSO4 = 11,
     NET_F_MRG_RXBUF = 15,
     NET_F_STATUS = 16,
@@ -143,12 +147,30 @@ static uint16_t net_spread(struct virtio_net *self, const uint8_t *frame, size_t
     return buffers;
 }
 
+/* The header of a packet for the guest; `segment_size` is 0 or that of a large frame. */
+static struct net_header net_header_make(const struct virtio_net *self, uint16_t segment_size)
+{
+    struct net_header header = { .num_buffers = GUINT16_TO_LE(1) };
+    if (segment_size > 0) {
+        header.flags = NET_HDR_NEEDS_CSUM;
+        header.gso_type = NET_GSO_TCPV4;
+        header.hdr_len = GUINT16_TO_LE(TCP_HEADERS);
+        header.gso_size = GUINT16_TO_LE(segment_size);
+        header.csum_start = GUINT16_TO_LE(TCP_START);
+        header.csum_offset = GUINT16_TO_LE(TCP_CHECKSUM);
+    } else if (virtio_has_feature(&self->dev, NET_F_GUEST_CSUM)) {
+        header.flags = NET_HDR_DATA_VALID;
+    }
+    return header;
+}
+
 /* Puts a packet into one buffer or several; false if there is no room for it now. */
-static bool net_fill(struct virtio_net *self, const uint8_t *frame, size_t size)
+static bool net_fill(struct virtio_net *self, const uint8_t *frame, size_t size,
+                     uint16_t segment_size)
 {
     struct virtqueue *queue = &self->dev.queue[NET_RX];
     const struct virtq_request *first = &self->first;
-    struct net_header header = { .num_buffers = GUINT16_TO_LE(1) };
+    struct net_header header = net_header_make(self, segment_size);
     size_t room = MIN(first->write_size - NET_HEADER_SIZE, size);
     virtq_request_write(first, NET_HEADER_SIZE, frame, room);
     if (room < size) {
@@ -163,16 +185,14 @@ static bool net_fill(struct virtio_net *self, const uint8_t *frame, size_t size)
         }
         header.num_buffers = GUINT16_TO_LE(buffers);
     }
-    if (virtio_has_feature(&self->dev, NET_F_GUEST_CSUM)) {
-        header.flags = NET_HDR_DATA_VALID;
-    }
     virtq_request_write(first, 0, &header, NET_HEADER_SIZE);
     virtqueue_fill(queue, 0, first->head, (uint32_t)(NET_HEADER_SIZE + room));
     virtqueue_flush(queue, GUINT16_FROM_LE(header.num_buffers));
     return true;
 }
 
-static bool net_receive(void *opaque, const uint8_t *frame, size_t size)
+static bool net_receive_large(void *opaque, const uint8_t *frame, size_t size,
+                              uint16_t segment_size)
 {
     struct virtio_net *self = opaque;
     struct virtqueue *queue = &self->dev.queue[NET_RX];
@@ -186,18 +206,33 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t size)
         virtio_set_broken(&self->dev, "receive buffer without room for a header");
         return true;
     }
-    if (!net_fill(self, frame, size)) {
+    if (!net_fill(self, frame, size, segment_size)) {
         return false;
     }
     virtio_notify_queue(&self->dev, queue);
     return true;
 }
 
+static bool net_receive(void *opaque, const uint8_t *frame, size_t size)
+{
+    return net_receive_large(opaque, frame, size, 0);
+}
+
+/* Only into buffers that add up: a driver without them may have none of that size. */
+static bool net_takes_large(void *opaque)
+{
+    const struct virtio_net *self = opaque;
+    return virtio_has_feature(&self->dev, NET_F_GUEST_TSO4) &&
+           virtio_has_feature(&self->dev, NET_F_GUEST_CSUM) &&
+           virtio_has_feature(&self->dev, NET_F_MRG_RXBUF);
+}
+
 static uint64_t net_features(struct virtio_device *dev)
 {
     bool large = ((struct virtio_net *)dev)->net->class->large_segments;
     return (large ? 1ull << NET_F_HOST_TSO4 : 0) | 1ull << NET_F_CSUM | 1ull << NET_F_GUEST_CSUM |
-           1ull << NET_F_MAC | 1ull << NET_F_MRG_RXBUF | 1ull << NET_F_STATUS;
+           1ull << NET_F_MAC | 1ull << NET_F_GUEST_TSO4 | 1ull << NET_F_MRG_RXBUF |
+           1ull << NET_F_STATUS;
 }
 
 static void net_get_config(struct virtio_device *dev, uint8_t *config)
@@ -228,7 +263,11 @@ static const struct virtio_class net_class = {
 struct virtio_device *virtio_net_new(const char *id, const struct device_services *services,
                                      struct net_backend *net, const uint8_t *mac, GError **error)
 {
-    static const struct net_client client = { .receive = net_receive };
+    static const struct net_client client = {
+        .receive = net_receive,
+        .takes_large = net_takes_large,
+        .receive_large = net_receive_large,
+    };
     if (net->client != NULL) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "%s: network '%s' is already used by another device", id, net->id);

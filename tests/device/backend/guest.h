@@ -22,7 +22,9 @@ struct guest {
     char hostname[64];
     bool lease, gateway_known, pong;
     unsigned frames, bad_checksums;
-    bool deaf; /* takes no frames */
+    bool deaf;  /* takes no frames */
+    bool large; /* takes large ones */
+    unsigned large_frames;
     /* The last UDP datagram that was not DHCP. */
     GByteArray *udp;
     uint32_t udp_from;

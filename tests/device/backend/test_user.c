@@ -225,10 +225,11 @@ static void test_tcp_refused(void)
 }
 
 /* A bulk of data from the host, while the guest is sometimes deaf: nothing is lost or turned. */
-static void test_tcp_bulk(void)
+static void run_tcp_bulk(bool large)
 {
     g_autofree uint8_t *data = g_malloc(DATA_MAX);
     setup(&(struct net_user_options){ .id = "n0" });
+    g.large = large;
     guest_join(&g);
     uint16_t port = end_listen(false);
     guest_connect(&g, GATEWAY, port);
@@ -251,7 +252,18 @@ static void test_tcp_bulk(void)
     g_assert_true(memcmp(g.tcp_input->data, data, DATA_MAX) == 0);
     end_finish();
     guest_wait(&g, &g.tcp_closed, "the end at the guest");
+    g_assert_true((g.large_frames > 0) == large);
     finish();
+}
+
+static void test_tcp_bulk(void)
+{
+    run_tcp_bulk(false);
+}
+
+static void test_tcp_bulk_large(void)
+{
+    run_tcp_bulk(true);
 }
 
 /* From the host to a server in the guest: hostfwd. */
@@ -412,6 +424,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net-user/tcp-large", test_tcp_large);
     g_test_add_func("/net-user/tcp-refused", test_tcp_refused);
     g_test_add_func("/net-user/tcp-bulk", test_tcp_bulk);
+    g_test_add_func("/net-user/tcp-bulk-large", test_tcp_bulk_large);
     g_test_add_func("/net-user/hostfwd", test_hostfwd);
     g_test_add_func("/net-user/guestfwd", test_guestfwd);
     g_test_add_func("/net-user/port-in-use", test_port_in_use);

@@ -8,6 +8,7 @@
 #define F_CSUM       (1ull << 0)
 #define F_GUEST_CSUM (1ull << 1)
 #define F_MAC        (1ull << 5)
+#define F_GUEST_TSO4 (1ull << 7)
 #define F_HOST_TSO4  (1ull << 11)
 #define F_MRG_RXBUF  (1ull << 15)
 #define F_STATUS     (1ull << 16)
@@ -92,7 +93,8 @@ static void test_identity(void)
     g_assert_cmpuint(driver_get(&d, 8), ==, 1);
     driver_put(&d, 0x14, 0);
     g_assert_cmphex(driver_get(&d, 0x10) & 0xffffff, ==,
-                    F_CSUM | F_GUEST_CSUM | F_MAC | F_HOST_TSO4 | F_MRG_RXBUF | F_STATUS);
+                    F_CSUM | F_GUEST_CSUM | F_MAC | F_GUEST_TSO4 | F_HOST_TSO4 | F_MRG_RXBUF |
+                        F_STATUS);
     for (unsigned i = 0; i < 6; i++) {
         g_assert_true(bus_read(d.bus, DRIVER_MMIO + 0x100 + i, 1, &value));
         g_assert_cmphex(value, ==, mac[i]);
@@ -334,6 +336,37 @@ static void test_echo(void)
     finish();
 }
 
+/* A large frame goes only to a driver that takes it, and says how to cut it (5.1.6.4). */
+static void test_receive_large(void)
+{
+    static const uint8_t expected[HEADER] = { 1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0, 8, 0 };
+    static uint8_t frame[30000];
+    uint16_t head;
+    uint32_t size, total = 0;
+    fill_frame(frame, sizeof(frame), 8);
+    setup(F_RINGS | F_MRG_RXBUF | F_GUEST_CSUM);
+    const struct net_client *client = card_side->client;
+    g_assert_false(client->takes_large(card_side->client_opaque));
+    driver_start(&d, F_RINGS | F_GUEST_CSUM | F_GUEST_TSO4, 64);
+    g_assert_false(client->takes_large(card_side->client_opaque));
+    driver_start(&d, F_RINGS | F_MRG_RXBUF | F_GUEST_CSUM | F_GUEST_TSO4, 64);
+    g_assert_true(client->takes_large(card_side->client_opaque));
+    gpa_t buffer = driver_alloc(&d, 8 * 4096, 16);
+    for (unsigned i = 0; i < 7; i++) {
+        add_buffer(buffer + i * 4096, 4096);
+    }
+    g_assert_false(client->receive_large(card_side->client_opaque, frame, sizeof(frame), 1460));
+    add_buffer(buffer + 7 * 4096, 4096);
+    g_assert_true(client->receive_large(card_side->client_opaque, frame, sizeof(frame), 1460));
+    g_assert_cmpmem(driver_at(&d, buffer), HEADER, expected, HEADER);
+    while (driver_take_used(&d, RX, &head, &size)) {
+        total += size;
+    }
+    g_assert_cmpuint(total, ==, HEADER + sizeof(frame));
+    g_assert_true(memcmp(driver_at(&d, buffer + HEADER), frame, sizeof(frame)) == 0);
+    finish();
+}
+
 static void test_bad_receive(void)
 {
     uint8_t frame[100] = { 0 };
@@ -383,6 +416,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-net/no-room", test_no_room);
     g_test_add_func("/virtio-net/merge", test_merge);
     g_test_add_func("/virtio-net/echo", test_echo);
+    g_test_add_func("/virtio-net/receive-large", test_receive_large);
     g_test_add_func("/virtio-net/bad-receive", test_bad_receive);
     g_test_add_func("/virtio-net/refused", test_refused);
     return g_test_run();
