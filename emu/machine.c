@@ -76,6 +76,10 @@ void machine_resume(struct machine *machine)
 /* Puts devices, memory images and harts into their reset state. Harts parked. */
 static void machine_apply_reset(struct machine *machine)
 {
+    for (unsigned i = 0; i < machine->display_count; i++) {
+        display_reset(machine->display[i]);
+    }
+    input_release_all(machine->input);
     for (unsigned i = 0; i < VIRT_SLOT_COUNT; i++) {
         if (machine->device[i] != NULL) {
             device_reset(machine->device[i]);
@@ -449,6 +453,22 @@ struct riscv_hart *machine_hart(struct machine *machine, unsigned index)
 {
     assert(index < machine->hart_count);
     return machine->hart[index];
+}
+
+unsigned machine_display_count(const struct machine *machine)
+{
+    return machine->display_count;
+}
+
+struct display *machine_display(struct machine *machine, unsigned index)
+{
+    assert(index < machine->display_count);
+    return machine->display[index];
+}
+
+struct input_hub *machine_input(struct machine *machine)
+{
+    return machine->input;
 }
 
 const struct bus *machine_bus(const struct machine *machine)

@@ -15,6 +15,8 @@
 #include "emu/chardev/chardev.h"
 #include "emu/mem/bus.h"
 
+struct display;
+struct input_hub;
 struct machine;
 struct riscv_hart;
 
@@ -124,6 +126,15 @@ unsigned machine_hart_count(const struct machine *machine);
 
 /* Hart `index`, owned by the machine. */
 struct riscv_hart *machine_hart(struct machine *machine, unsigned index);
+
+/* Number of outputs, at least 1 even if no device draws. */
+unsigned machine_display_count(const struct machine *machine);
+
+/* Output `index`, owned by the machine. */
+struct display *machine_display(struct machine *machine, unsigned index);
+
+/* Where input for the guest goes, owned by the machine. */
+struct input_hub *machine_input(struct machine *machine);
 
 /* The address map, for reports. */
 const struct bus *machine_bus(const struct machine *machine);

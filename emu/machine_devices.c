@@ -79,6 +79,8 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
     machine->blocks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, block_close_value);
     machine->nets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, net_free_value);
     machine->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    machine->input = input_hub_new(machine->ctx);
+    machine->display[machine->display_count++] = display_new(machine->ctx, "Screen 1");
     machine->pool = thread_pool_new(machine->ctx, MACHINE_POOL_MAX, error);
     if (machine->pool == NULL) {
         return false;
@@ -98,6 +100,10 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
 
 void machine_close_backends(struct machine *machine)
 {
+    while (machine->display_count > 0) {
+        display_free(machine->display[--machine->display_count]);
+    }
+    g_clear_pointer(&machine->input, input_hub_free);
     g_clear_pointer(&machine->nets, g_hash_table_unref);
     g_clear_pointer(&machine->blocks, g_hash_table_unref);
     g_clear_pointer(&machine->used, g_hash_table_unref);

@@ -9,6 +9,8 @@
 #include "emu/board/htif.h"
 #include "emu/board/sbi.h"
 #include "emu/board/virt.h"
+#include "emu/display/display.h"
+#include "emu/display/input.h"
 #include "emu/machine.h"
 #include "emu/net/net.h"
 #include "emu/virtio/virtio.h"
@@ -29,6 +31,9 @@ struct machine {
     GHashTable *blocks; /* id -> struct block, owned */
     GHashTable *nets;   /* id -> struct net_backend, owned */
     GHashTable *used;   /* ids of backends that a device has */
+    struct display *display[DISPLAY_OUTPUTS_MAX];
+    unsigned display_count;
+    struct input_hub *input;
 
     struct riscv_config hart_config;
     struct riscv_hart *hart[MACHINE_HARTS_MAX];
