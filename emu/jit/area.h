@@ -16,6 +16,8 @@
 #define FETCH_CACHE_ENTRIES 256
 #define JIT_LOG_MAX        2048
 
+#define JIT_STORES_MAX     64
+
 /* In hart->reserved_gpa while generated code holds the reservation: no address, and not "none".
  * What ends a reservation elsewhere overwrites it. */
 #define JIT_RESERVED (-2)
@@ -46,6 +48,13 @@ struct jit_constants {
     alignas(16) uint64_t sign64[2], abs64[2], sign32[2], abs32[2], box[2], nan64[2], nan32[2];
 };
 
+/* A store that generated code has noted (struct jit_options, log_stores). */
+struct jit_store {
+    uint64_t address; /* the guest's */
+    uint64_t value;   /* as it was in the register; the operand of an AMO */
+    uint64_t info;    /* bytes << 8, 2, and 1 if a store-conditional failed; 0: none noted */
+};
+
 struct jit_area {
     struct jit_constants constants;
     uint64_t pc_page;      /* virtual address of the page that pc is in */
@@ -64,6 +73,7 @@ struct jit_area {
     uint8_t zero_usable;   /* cbo.zero is enabled in the present mode */
     uint8_t fp_usable;     /* FS is on and frm is a mode the host has */
     struct jit_context context[BANK_COUNT];
+    struct jit_store stores[JIT_STORES_MAX];
 };
 
 /* The area of a hart. */

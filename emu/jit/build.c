@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/cpu/tlb.h"
+#include "emu/jit/stores.h"
 #include "emu/riscv/decode.h"
 
 #define LINE_SIZE 64
@@ -108,7 +109,9 @@ static uint16_t build_join_pc(struct build *build, enum ir_op op, uint16_t a, in
 uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, uint16_t b)
 {
     int64_t ca, cb, folded;
-    bool a_const = build_is_const(build, a, &ca), b_const = build_is_const(build, b, &cb);
+    bool fold = (build->block->passes & IR_PASS_BIT(fold)) != 0;
+    bool a_const = fold && build_is_const(build, a, &ca);
+    bool b_const = fold && build_is_const(build, b, &cb);
     if (a_const && b_const && build_fold(op, w32, ca, cb, &folded)) {
         return build_const(build, folded);
     }
@@ -169,47 +172,84 @@ static void build_note_lines(struct ir_block *block, uint16_t at)
     block->lines |= UINT64_C(1) << at / LINE_SIZE | UINT64_C(1) << last / LINE_SIZE;
 }
 
-bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, unsigned context,
-                 bool counting, bool merge, unsigned insns_max)
+/* Translates instructions until the block ends. */
+static void build_insns(struct build *build, const struct build_request *request)
 {
-    static _Thread_local struct build build;
+    struct ir_block *block = build->block;
     uint64_t seen[TLB_PAGE_SIZE / 2 / 64] = { 0 };
-    assert(start < TLB_PAGE_SIZE && insns_max >= 1 && insns_max <= IR_INSNS_MAX);
-    ir_reset(block, start, (uint8_t)context);
-    block->counting = counting;
-    memset(&build, 0, sizeof build);
-    build.block = block;
-    build.pc = start;
-    build_op(&build, (struct ir_ins){ .op = IR_NOP });
-    uint16_t at = start;
+    uint16_t at = request->start;
     for (;;) {
         struct isa_insn insn;
-        build.pc = at;
-        if (block->insns == insns_max || at >= TLB_PAGE_SIZE ||
+        build->pc = at;
+        if (block->insns == request->insns_max || at >= TLB_PAGE_SIZE ||
             (seen[at / 128] >> at / 2 % 64 & 1) != 0) {
-            build_op(&build, (struct ir_ins){ .op = IR_LEAVE, .imm = at });
+            build_op(build, (struct ir_ins){ .op = IR_LEAVE, .imm = at });
             break;
         }
         seen[at / 128] |= UINT64_C(1) << at / 2 % 64;
-        bool fetched = build_fetch(page, at, &insn);
+        bool fetched = build_fetch(request->page, at, &insn);
         build_note_lines(block, at);
-        build.next = (uint16_t)(at + (fetched ? insn.length : 0));
-        enum build_result result = fetched ? build_insn(&build, &insn) : BUILD_STEP;
+        build->next = (uint16_t)(at + (fetched ? insn.length : 0));
+        enum build_result result =
+            fetched && !request->step ? build_insn(build, &insn) : BUILD_STEP;
         if (result == BUILD_STEP) {
-            build_op(&build, (struct ir_ins){ .op = IR_STEP });
+            build_op(build, (struct ir_ins){ .op = IR_STEP });
             break;
         }
         block->insns++;
         if (result == BUILD_END) {
             break;
         }
-        at = result == BUILD_JUMP ? build.jump_to : build.next;
+        at = result == BUILD_JUMP ? build->jump_to : build->next;
+    }
+}
+
+/* Tells who watches that a pass has run. */
+static void build_passed(struct ir_block *block, const struct build_request *request,
+                         enum ir_pass pass)
+{
+    const struct jit_options *options = request->options;
+    if (options->after_pass != NULL && (block->passes & 1u << pass) != 0) {
+        options->after_pass(options->opaque, block, pass);
+    }
+}
+
+/* The passes over a whole block, in this order. */
+static void build_optimise(struct ir_block *block, const struct build_request *request)
+{
+    build_passed(block, request, IR_PASS_fold);
+    build_passed(block, request, IR_PASS_follow);
+    if ((block->passes & IR_PASS_BIT(puts)) != 0) {
+        ir_drop_dead_puts(block);
+        build_passed(block, request, IR_PASS_puts);
+    }
+    ir_count_uses(block);
+    build_passed(block, request, IR_PASS_values);
+    if ((block->passes & IR_PASS_BIT(merge)) != 0) {
+        ir_merge(block);
+        build_passed(block, request, IR_PASS_merge);
+    }
+    build_passed(block, request, IR_PASS_loop);
+}
+
+bool build_block(struct ir_block *block, const struct build_request *request)
+{
+    static _Thread_local struct build build;
+    assert(request->start < TLB_PAGE_SIZE);
+    assert(request->insns_max >= 1 && request->insns_max <= IR_INSNS_MAX);
+    ir_reset(block, request->start, request->context);
+    block->counting = request->counting;
+    block->passes = request->passes;
+    memset(&build, 0, sizeof build);
+    build.block = block;
+    build.pc = request->start;
+    build_op(&build, (struct ir_ins){ .op = IR_NOP });
+    build_insns(&build, request);
+    if (!block->overflow && request->options->log_stores) {
+        ir_log_stores(block);
     }
     if (!block->overflow) {
-        ir_optimise(block);
-        if (merge) {
-            ir_merge(block);
-        }
+        build_optimise(block, request);
     }
     return !block->overflow;
 }

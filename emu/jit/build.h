@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "emu/jit/ir.h"
+#include "emu/jit/options.h"
 #include "emu/riscv/isa.h"
 
 /* What a family of micro-ops did with an instruction. */
@@ -31,10 +31,20 @@ struct build {
     bool boxed[IR_OPS_MAX];   /* the value is a NaN-boxed single */
 };
 
-/* Builds the block that begins at page offset `start` of the page whose bytes are at `page`. At
- * most `insns_max` instructions; `merge`: accesses may share a probe. False if not one fits. */
-bool build_block(struct ir_block *block, const uint8_t *page, uint16_t start, unsigned context,
-                 bool counting, bool merge, unsigned insns_max);
+/* What a block is to be. */
+struct build_request {
+    const uint8_t *page; /* the bytes of its page */
+    uint16_t start;      /* page offset of its first instruction */
+    uint8_t context;     /* enum riscv_bank */
+    bool counting;       /* it counts instructions */
+    bool step;           /* nothing is translated: one step */
+    unsigned insns_max;  /* at least 1 */
+    unsigned passes;     /* IR_PASS_BIT of those that may run */
+    const struct jit_options *options;
+};
+
+/* Builds a block. False if it has too many operations: ask for fewer instructions. */
+bool build_block(struct ir_block *block, const struct build_request *request);
 
 /* Appends an operation at the present instruction. */
 uint16_t build_op(struct build *build, struct ir_ins ins);

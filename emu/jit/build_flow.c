@@ -21,7 +21,8 @@ static enum build_result build_jump(struct build *build, const struct isa_insn *
 {
     int64_t target = (int64_t)build->pc + insn->imm;
     build_link(build, insn);
-    if (insn->rd == 0 && target > build->pc && target < (int64_t)TLB_PAGE_SIZE) {
+    bool follow = (build->block->passes & IR_PASS_BIT(follow)) != 0;
+    if (follow && insn->rd == 0 && target > build->pc && target < (int64_t)TLB_PAGE_SIZE) {
         build->jump_to = (uint16_t)target;
         return BUILD_JUMP;
     }

@@ -187,11 +187,11 @@ static uint32_t jit_take_block(struct jit *jit)
 /* Emits an IR block into the current segment; the offset in code memory, or 0. */
 static uint32_t jit_emit(struct jit *jit, const struct ir_block *ir, struct jit_code *code)
 {
-    if (jit->used + BLOCK_CODE_MAX > JIT_SEGMENT_SIZE ||
+    if (jit->used + BLOCK_CODE_MAX > jit->options.segment_size ||
         jit->exit_count + JIT_EXITS_MAX > (jit->segment + 1) * JIT_SEGMENT_EXITS) {
         return 0;
     }
-    uint32_t at = jit->segment * JIT_SEGMENT_SIZE + (uint32_t)jit->used;
+    uint32_t at = jit->segment * (uint32_t)jit->options.segment_size + (uint32_t)jit->used;
     if (!host_emit_block(ir, jit_rw(jit, at), jit->code.rx + at, BLOCK_CODE_MAX, jit->exit_count,
                          code)) {
         return 0;
@@ -205,6 +205,7 @@ static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint16_t of
 {
     static _Thread_local struct ir_block ir;
     static _Thread_local struct jit_code code;
+    const struct jit_options *options = &jit->options;
     struct jit_page *page = &jit->page[page_number];
     uint8_t seen[TLB_PAGE_SIZE]; /* memory may change under us: translate what we also keep */
     memcpy(seen, page->host, sizeof seen);
@@ -213,14 +214,20 @@ static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint16_t of
         memcpy(seen + line * LINE_SIZE, page->copy + line * LINE_SIZE, LINE_SIZE);
     }
     uint32_t at = 0;
-    for (unsigned insns = IR_INSNS_MAX; at == 0; insns /= 2) {
-        if (build_block(&ir, seen, offset, key & JIT_KEY_BANK, (key & JIT_KEY_COUNTING) != 0,
-                        (key & JIT_KEY_SINGLE) == 0, insns)) {
+    struct build_request request = {
+        .page = seen, .start = offset, .context = key & JIT_KEY_BANK,
+        .counting = (key & JIT_KEY_COUNTING) != 0, .step = jit->stats.blocks >= options->bisect,
+        .insns_max = options->block_insns, .options = options,
+        .passes = options->passes & ~((key & JIT_KEY_SINGLE) != 0 ? IR_PASS_BIT(merge) : 0),
+    };
+    while (at == 0) {
+        if (build_block(&ir, &request)) {
             at = jit_emit(jit, &ir, &code);
         }
-        if (at == 0 && insns <= 4) {
+        if (at == 0 && request.insns_max <= 4) {
             return JIT_NONE;
         }
+        request.insns_max = request.insns_max > 1 ? request.insns_max / 2 : 1;
     }
     uint32_t number = jit_take_block(jit);
     if (number == JIT_NONE) {
@@ -254,7 +261,8 @@ void jit_link(struct jit *jit, uint32_t number, uint32_t to)
 {
     struct jit_exit_slot *exit = &jit->exit[number];
     struct jit_block *target = &jit->block[to];
-    if (exit->from == JIT_NONE || exit->to == to || target->page == JIT_NONE) {
+    if ((jit->options.passes & IR_PASS_BIT(link)) == 0 || exit->from == JIT_NONE ||
+        exit->to == to || target->page == JIT_NONE) {
         return;
     }
     const struct jit_block *from = &jit->block[exit->from];

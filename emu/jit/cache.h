@@ -18,12 +18,12 @@
 #include <glib.h>
 
 #include "emu/jit/host/host.h"
+#include "emu/jit/options.h"
 #include "emu/riscv/hart.h"
 #include "platform/codemem.h"
 #include "platform/thread.h"
 
 #define JIT_SEGMENTS        4
-#define JIT_SEGMENT_SIZE    (16u << 20)
 #define JIT_PAGES_MAX       (1u << 14)
 #define JIT_BLOCKS_MAX      (1u << 18)
 #define JIT_SEGMENT_EXITS   (1u << 18)
@@ -77,6 +77,7 @@ struct jit_statistics {
 struct jit {
     struct host_mutex lock;
     const struct riscv_config *config;
+    struct jit_options options;
     struct jit *next; /* of all machines in this process */
     unsigned hart_count;
     struct hart *hart[JIT_HARTS_MAX];

@@ -21,6 +21,9 @@ static const uint8_t ir_kind[IR_OP_COUNT] = { IR_OPS(IR_KIND) };
 #define IR_NAME(name, kind) [IR_##name] = #name,
 static const char *const ir_name[IR_OP_COUNT] = { IR_OPS(IR_NAME) };
 
+#define IR_PASS_NAME(name) #name,
+const char *const ir_pass_names[IR_PASS_COUNT + 1] = { IR_PASSES(IR_PASS_NAME) NULL };
+
 void ir_reset(struct ir_block *block, uint16_t start, uint8_t context)
 {
     block->count = 1;
@@ -30,6 +33,7 @@ void ir_reset(struct ir_block *block, uint16_t start, uint8_t context)
     block->context = context;
     block->overflow = false;
     block->counting = false;
+    block->passes = IR_PASSES_ALL;
     memset(block->group, 0, sizeof block->group);
     memset(&block->ins[0], 0, sizeof block->ins[0]);
 }
@@ -59,8 +63,7 @@ bool ir_is_recovery(enum ir_op op)
     return (ir_kind[op] & KIND_R) != 0;
 }
 
-/* Forgets PUTs that a later PUT overwrites before anybody could see them. */
-static void ir_drop_dead_puts(struct ir_block *block)
+void ir_drop_dead_puts(struct ir_block *block)
 {
     uint32_t dead_x = 0, dead_f = 0; /* registers written again before the next recovery point */
     for (unsigned i = block->count - 1; i > 0; i--) {
@@ -93,16 +96,16 @@ static void ir_use(struct ir_block *block, uint16_t value, unsigned by)
     }
 }
 
-void ir_optimise(struct ir_block *block)
+void ir_count_uses(struct ir_block *block)
 {
-    ir_drop_dead_puts(block);
+    bool drop = (block->passes & IR_PASS_BIT(values)) != 0;
     for (unsigned i = 0; i < block->count; i++) {
         block->ins[i].uses = 0;
         block->ins[i].last = 0;
     }
     for (unsigned i = block->count - 1; i > 0; i--) {
         struct ir_ins *ins = &block->ins[i];
-        if (ir_makes_value(ins->op) && ins->uses == 0 &&
+        if (drop && ir_makes_value(ins->op) && ins->uses == 0 &&
             (ir_kind[ins->op] & (KIND_R | KIND_S)) == 0) {
             ins->op = IR_NOP;
         }
@@ -112,6 +115,11 @@ void ir_optimise(struct ir_block *block)
             ir_use(block, ins->c, i);
         }
     }
+}
+
+bool ir_is_loop(const struct ir_block *block, int64_t target)
+{
+    return target == block->start && (block->passes & IR_PASS_BIT(loop)) != 0;
 }
 
 void ir_print(const struct ir_block *block, char *text, unsigned size)

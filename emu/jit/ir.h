@@ -60,6 +60,27 @@ enum ir_fence {
 #define IR_CHECK 1 /* where IR_FCHECK is, if anywhere: loops over the block go back behind it */
 #define IR_NONE 0 /* operation 0 is always a NOP, so that 0 means "no value" */
 
+/* PASS(name): what makes code better and can be turned off, which leaves it right. The first two
+ * work while a block is built, the next three on the whole block, the last three when it is run. */
+#define IR_PASSES(PASS)                                                                       \
+    PASS(fold)   /* constants and identities */                                               \
+    PASS(follow) /* a block goes on at the target of a plain jump */                          \
+    PASS(puts)   /* PUTs that nobody sees are dropped */                                      \
+    PASS(values) /* values that nobody uses are dropped */                                    \
+    PASS(merge)  /* one probe of the TLB for several accesses */                              \
+    PASS(loop)   /* a jump to the block's own start stays inside */                           \
+    PASS(link)   /* exits jump straight to the next block */                                  \
+    PASS(lookup) /* indirect jumps find their target by themselves */
+
+#define IR_PASS_ENUM(name) IR_PASS_##name,
+enum ir_pass { IR_PASSES(IR_PASS_ENUM) IR_PASS_COUNT };
+
+#define IR_PASS_BIT(name) (1u << IR_PASS_##name)
+#define IR_PASSES_ALL     ((1u << IR_PASS_COUNT) - 1)
+
+/* Their names, in the order of enum ir_pass; ends with NULL. */
+extern const char *const ir_pass_names[IR_PASS_COUNT + 1];
+
 /* One operation. Which fields count depends on `op`. */
 struct ir_ins {
     uint8_t op;
@@ -100,6 +121,7 @@ struct ir_block {
     struct ir_group group[IR_GROUPS_MAX];
     bool overflow;      /* an operation did not fit: drop the block, take fewer instructions */
     bool counting;      /* instructions are counted in hart->instret */
+    unsigned passes;    /* IR_PASS_BIT of those that are on */
     struct ir_ins ins[IR_OPS_MAX];
 };
 
@@ -118,10 +140,16 @@ bool ir_is_float(enum ir_op op);
 /* Whether guest state must be exact when it runs. */
 bool ir_is_recovery(enum ir_op op);
 
-/* Removes what nobody uses and overwritten PUTs, then fills in `last` and `uses`. */
-void ir_optimise(struct ir_block *block);
+/* The pass `puts`: forgets PUTs that a later PUT overwrites before anybody could see them. */
+void ir_drop_dead_puts(struct ir_block *block);
 
-/* Finds loads and stores that can share a probe of the TLB. After ir_optimise. */
+/* Fills in `last` and `uses`; drops values that nobody uses if the pass `values` is on. */
+void ir_count_uses(struct ir_block *block);
+
+/* Whether a jump to page offset `target` stays in the block, at its start. */
+bool ir_is_loop(const struct ir_block *block, int64_t target);
+
+/* Finds loads and stores that can share a probe of the TLB. After ir_count_uses. */
 void ir_merge(struct ir_block *block);
 
 /* Appends a listing, one operation a line, to `text` (debugging, tests). */

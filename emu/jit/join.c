@@ -38,9 +38,14 @@ static struct jit *jit_new(const struct riscv_config *config, GError **error)
     struct jit *jit = g_new0(struct jit, 1);
     host_mutex_init(&jit->lock);
     jit->config = config;
+    jit_options_init(&jit->options);
+    if (config->jit != NULL) {
+        jit->options = *config->jit;
+    }
+    assert(jit->options.segment_size >= JIT_SEGMENT_SIZE_MIN);
     jit->block_count = jit->exit_count = jit->page_count = 1;
     if (!host_supported(error) ||
-        !codemem_create(&jit->code, (size_t)JIT_SEGMENTS * JIT_SEGMENT_SIZE, error)) {
+        !codemem_create(&jit->code, JIT_SEGMENTS * jit->options.segment_size, error)) {
         jit_free(jit);
         return NULL;
     }

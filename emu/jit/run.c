@@ -130,6 +130,7 @@ static bool jit_attach(struct hart *hart, GError **error)
         jit_detach(hart);
         return false;
     }
+    own->counting = own->jit->options.counting;
     struct jit_area *area = jit_area(h);
     memset(area, 0, sizeof *area);
     jit_init_constants(&area->constants);
@@ -216,7 +217,7 @@ static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own, 
     own->jit->stats.lookups++;
     host_mutex_unlock(&own->jit->lock);
     own->exit = JIT_NONE;
-    if (code != NULL) {
+    if (code != NULL && (own->jit->options.passes & IR_PASS_BIT(lookup)) != 0) {
         jit_remember_jump(h, h->pc, code);
     } else if (full) {
         jit_make_room(own->jit, &h->hart);
@@ -265,42 +266,56 @@ static bool jit_zero_usable(const struct riscv_hart *h)
                                  (h->priv == PRIV_S || (h->senvcfg & ENVCFG_CBZE) != 0));
 }
 
+/* Runs generated code until it comes back, and does what it came back for. */
+static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t *code)
+{
+    struct jit_area *area = jit_area(h);
+    area->pc_page = h->pc & TLB_PAGE_MASK;
+    area->zero_usable = jit_zero_usable(h);
+    area->fp_usable = (h->mstatus & MSTATUS_FS) != 0 && h->frm <= FPU_RUP;
+    enum jit_reason reason = host_enter(h, code);
+    while (reason == JIT_SINGLE) {
+        code = jit_find_single(h, own);
+        if (code == NULL) {
+            reason = JIT_STEP;
+            break;
+        }
+        area->pc_page = h->pc & TLB_PAGE_MASK;
+        reason = host_enter(h, code);
+    }
+    if (reason == JIT_LINK) {
+        own->exit = (uint32_t)area->link;
+    } else if (reason == JIT_STEP) {
+        jit_interpret(h, own);
+    } else if (reason == JIT_TRAP) {
+        jit_check_reservation(h);
+    }
+}
+
+/* Lets somebody look at the hart between two blocks. */
+static void jit_watch(struct riscv_hart *h, const struct jit_options *options)
+{
+    if (options->after_exit != NULL) {
+        host_sync_flags(h);
+        options->after_exit(options->opaque, h);
+    }
+}
+
 static void jit_run(struct hart *hart)
 {
     struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
     struct jit_hart *own = hart->engine_state;
-    struct jit_area *area = jit_area(h);
     host_fp_begin(h);
     while (!hart_requested(hart) && !hart->waiting) {
         bool trapped = false;
         const uint8_t *code =
             jit_context_usable(h) ? jit_find_code(h, own, &trapped) : NULL;
-        if (code == NULL) {
-            if (!trapped) {
-                jit_interpret(h, own);
-            }
-            continue;
-        }
-        area->pc_page = h->pc & TLB_PAGE_MASK;
-        area->zero_usable = jit_zero_usable(h);
-        area->fp_usable = (h->mstatus & MSTATUS_FS) != 0 && h->frm <= FPU_RUP;
-        enum jit_reason reason = host_enter(h, code);
-        while (reason == JIT_SINGLE) {
-            code = jit_find_single(h, own);
-            if (code == NULL) {
-                reason = JIT_STEP;
-                break;
-            }
-            area->pc_page = h->pc & TLB_PAGE_MASK;
-            reason = host_enter(h, code);
-        }
-        if (reason == JIT_LINK) {
-            own->exit = (uint32_t)area->link;
-        } else if (reason == JIT_STEP) {
+        if (code != NULL) {
+            jit_enter(h, own, code);
+        } else if (!trapped) {
             jit_interpret(h, own);
-        } else if (reason == JIT_TRAP) {
-            jit_check_reservation(h);
         }
+        jit_watch(h, &own->jit->options);
     }
     own->exit = JIT_NONE;
     host_fp_end(h);

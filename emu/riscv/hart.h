@@ -43,6 +43,8 @@ enum riscv_cause {
     CAUSE_FETCH_PAGE = 12, CAUSE_LOAD_PAGE = 13, CAUSE_STORE_PAGE = 15,
 };
 
+struct jit_options;
+
 /* What the machine gives to each of its harts. Constant. */
 struct riscv_config {
     struct bus *bus;
@@ -52,6 +54,7 @@ struct riscv_config {
     bool sv48, svadu, sstc;          /* options a user may turn off; Sv39 always there */
     bool machine_mode;               /* false with the built-in SBI: the guest starts in S */
     const _Atomic uint64_t *mtime_delta; /* mtime minus what the clock alone gives; NULL: 0 */
+    const struct jit_options *jit;   /* the translator's switches; NULL: all as usual */
     const char *isa;                 /* filled by riscv_isa_string: devicetree riscv,isa */
 };
 

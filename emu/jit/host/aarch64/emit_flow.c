@@ -112,7 +112,7 @@ static void emit_jump(struct emitter *e, const struct ir_ins *ins)
 {
     if (!emit_same_page(ins->imm)) {
         emit_guarded_jump(e, ins);
-    } else if (ins->imm == e->block->start) {
+    } else if (ir_is_loop(e->block, ins->imm)) {
         a64_bind(&e->as, a64_b(&e->as), e->loop);
     } else {
         emit_patchable(e, ins);
@@ -164,7 +164,7 @@ static void emit_branch(struct emitter *e, unsigned index)
         emit_request_check(e, ins, emit_cold_before);
     }
     uint8_t *taken = emit_compare(e, ins);
-    if (ins->imm == e->block->start && !e->block->counting) {
+    if (ir_is_loop(e->block, ins->imm) && !e->block->counting) {
         a64_bind(&e->as, taken, e->loop);
     } else {
         emit_cold(e, emit_cold_taken, ins, taken);

@@ -118,7 +118,7 @@ static void emit_jump(struct emitter *e, const struct ir_ins *ins)
 {
     if (!emit_same_page(ins->imm)) {
         emit_guarded_jump(e, ins);
-    } else if (ins->imm == e->block->start) {
+    } else if (ir_is_loop(e->block, ins->imm)) {
         x86_bind(&e->as, x86_jmp(&e->as), e->loop);
     } else {
         emit_patchable(e, ins, x86_jmp_aligned(&e->as), 0);
@@ -174,7 +174,7 @@ static void emit_branch(struct emitter *e, unsigned index)
     if (!emit_same_page(ins->imm) || e->block->counting) {
         emit_compare(e, a, &b);
         emit_cold(e, emit_cold_taken, ins, x86_jcc(as, cc));
-    } else if (ins->imm == e->block->start) {
+    } else if (ir_is_loop(e->block, ins->imm)) {
         emit_compare(e, a, &b);
         x86_bind(as, x86_jcc(as, cc), e->loop);
     } else {

@@ -1,0 +1,38 @@
+/*
+ * The translator's switches: what users turn with -accel jit,... and what tests watch. Part of a
+ * machine's configuration (struct riscv_config), constant while the machine lives.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emu/jit/ir.h"
+
+struct riscv_hart;
+
+#define JIT_SEGMENT_SIZE_MIN     (128u << 10)
+#define JIT_SEGMENT_SIZE_DEFAULT (16u << 20)
+
+/* Called on the thread that translates, or runs, with `opaque` of the options. */
+typedef void jit_pass_fn(void *opaque, struct ir_block *block, enum ir_pass pass);
+typedef void jit_exit_fn(void *opaque, struct riscv_hart *hart);
+
+struct jit_options {
+    unsigned passes;      /* IR_PASS_BIT of those that are on */
+    uint64_t bisect;      /* how many blocks are translated, in order; the rest is interpreted */
+    unsigned block_insns; /* guest instructions in a block, 1 to IR_INSNS_MAX */
+    size_t segment_size;  /* bytes of code memory in each of JIT_SEGMENTS */
+    bool counting;        /* count instructions from the start, not when the guest first asks */
+    bool log_stores;      /* blocks note their stores: see struct jit_store */
+    /* Both optional. After a pass has run over a block; it may change the block. */
+    jit_pass_fn *after_pass;
+    /* Each time the hart has left generated code or run a step, its state exact. It sees every
+     * block exit if the passes link, lookup and loop are off. */
+    jit_exit_fn *after_exit;
+    void *opaque;
+};
+
+/* What the translator does when nobody asks for anything else. */
+void jit_options_init(struct jit_options *options);
