@@ -13,10 +13,10 @@
 
 #include "aio/context.h"
 #include "emu/chardev/chardev.h"
-#include "emu/display/input.h"
 #include "emu/mem/bus.h"
 
 struct display;
+struct input_hub;
 struct machine;
 struct riscv_hart;
 

@@ -31,6 +31,7 @@ static bool machine_open_drive(struct machine *machine, const struct machine_dri
 {
     const struct block_options options = {
         .path = drive->path,
+        .memory_size = drive->memory_size,
         .read_only = drive->read_only,
         .snapshot = drive->snapshot,
         .sync_each = drive->sync_each,
@@ -165,9 +166,6 @@ static struct virtio_device *machine_new_virtio(struct machine *machine,
     case DEVICE_NET:     return machine_new_net(machine, options, id, error);
     case DEVICE_CONSOLE: return machine_new_console(machine, config, options, id, error);
     case DEVICE_RNG:     return virtio_rng_new(id, &machine->services, error);
-    case DEVICE_INPUT:
-        return virtio_input_new(id, &machine->services, machine->input, options->input,
-                                options->serial, error);
     }
     g_assert_not_reached();
 }

@@ -39,7 +39,8 @@ struct block_request {
 };
 
 struct block_options {
-    const char *path;
+    const char *path;     /* NULL: there is no image, all of the disk is in memory, */
+    uint64_t memory_size; /* this many bytes of it, zeros at first */
     bool read_only;
     bool snapshot;     /* writes go to memory and are lost at the end (-snapshot) */
     bool sync_each;    /* cache=writethrough, directsync */
@@ -59,7 +60,7 @@ uint64_t block_size(const struct block *block);
 /* Whether writes are refused. */
 bool block_read_only(const struct block *block);
 
-/* Path for reports. */
+/* Path for reports; "memory" if there is none. */
 const char *block_path(const struct block *block);
 
 /* Starts a request; `done` comes later, also for errors. What lies behind the end of the image

@@ -6,7 +6,8 @@
 
 #include "platform/file.h"
 
-/* Reads exactly `size` bytes at `offset`, zeros behind the end. 0 or an enum file_error. */
+/* Reads exactly `size` bytes at `offset`, zeros behind the end; an image that is NULL ends at 0.
+ * 0 or an enum file_error. */
 int image_read(struct host_file *file, uint8_t *data, size_t size, uint64_t offset);
 
 /* The same for memory in several pieces. */

@@ -10,7 +10,7 @@
 
 struct overlay;
 
-/* Makes an empty overlay of `size` bytes over `base`, which stays the caller's. */
+/* Makes an empty overlay of `size` bytes over `base`, which stays the caller's, or NULL: zeros. */
 struct overlay *overlay_new(struct host_file *base, uint64_t size);
 
 /* Forgets all writes and frees; accepts NULL. */

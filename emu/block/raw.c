@@ -40,7 +40,7 @@ struct block {
 int image_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
                    uint64_t offset)
 {
-    int64_t got = host_file_read_vec(file, vec, count, offset);
+    int64_t got = file != NULL ? host_file_read_vec(file, vec, count, offset) : 0;
     if (got < 0) {
         return (int)got;
     }
@@ -277,6 +277,10 @@ const char *block_path(const struct block *block)
 static bool raw_open(struct block *block, const struct block_options *options, GError **error)
 {
     bool write = !options->read_only && !options->snapshot;
+    if (options->path == NULL) {
+        block->size = options->memory_size;
+        return true;
+    }
     block->file =
         host_file_open(options->path, HOST_FILE_READ | (write ? HOST_FILE_WRITE : 0u), error);
     return block->file != NULL && host_file_lock(block->file, write, error) &&
@@ -294,7 +298,7 @@ struct block *block_open_raw(struct aio_context *ctx, struct thread_pool *pool,
     }
     block->ctx = ctx;
     block->pool = pool;
-    block->path = g_strdup(options->path);
+    block->path = g_strdup(options->path != NULL ? options->path : "memory");
     block->read_only = options->read_only;
     block->sync_each = options->sync_each;
     block->ignore_flush = options->ignore_flush;
@@ -302,7 +306,7 @@ struct block *block_open_raw(struct aio_context *ctx, struct thread_pool *pool,
     block->quick_bh = aio_bh_new(ctx, "block-quick", raw_quick_done, block);
     host_mutex_init(&block->lock);
     host_cond_init(&block->stopped);
-    if (options->snapshot && !options->read_only) {
+    if (options->path == NULL || (options->snapshot && !options->read_only)) {
         block->overlay =
             overlay_new(block->file, (block->size + SECTOR_SIZE - 1) / SECTOR_SIZE * SECTOR_SIZE);
     }

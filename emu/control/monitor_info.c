@@ -56,7 +56,8 @@ static void info_block(struct monitor_call *call)
     for (guint i = 0; i < config->drives->len; i++) {
         const struct machine_drive *drive = config->drives->pdata[i];
         const struct machine_device *device = device_of(config, DEVICE_BLK, drive->id);
-        g_string_append_printf(call->out, "%s: %s (raw%s%s)\n", drive->id, drive->path,
+        g_string_append_printf(call->out, "%s: %s (raw%s%s)\n", drive->id,
+                               drive->path ? drive->path : "memory",
                                drive->read_only ? ", read-only" : "",
                                drive->snapshot ? ", snapshot" : "");
         g_string_append_printf(call->out, "    Attached to: %s\n", device ? device->id : "nothing");

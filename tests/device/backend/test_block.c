@@ -369,6 +369,25 @@ static void test_open_errors(void)
     finish();
 }
 
+/* A disk with no image: zeros, then what was written, up to its end. */
+static void test_memory(void)
+{
+    uint8_t out[3000], in[3000];
+    memset(out, 7, sizeof(out));
+    setup(&(struct block_options){ .memory_size = 8192 });
+    g_assert_cmpuint(block_size(b.block), ==, 8192);
+    g_assert_cmpstr(block_path(b.block), ==, "memory");
+    g_assert_cmpint(run(BLOCK_READ, in, sizeof(in), 8192 - sizeof(in)), ==, 0);
+    g_assert_true(in[0] == 0 && in[sizeof(in) - 1] == 0);
+    g_assert_cmpint(run(BLOCK_WRITE, out, sizeof(out), 2000), ==, 0);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
+    g_assert_cmpint(run(BLOCK_READ, in, sizeof(in), 2000), ==, 0);
+    g_assert_cmpmem(in, sizeof(in), out, sizeof(out));
+    g_assert_cmpint(run(BLOCK_READ, in, 512, 8192), <, 0);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 0);
+    finish();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -383,6 +402,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block/errors", test_errors);
     g_test_add_func("/block/overlay", test_overlay);
     g_test_add_func("/block/overlay-error", test_overlay_error);
+    g_test_add_func("/block/memory", test_memory);
     g_test_add_func("/block/cancel", test_cancel);
     g_test_add_func("/block/open-errors", test_open_errors);
     return g_test_run();
