@@ -256,6 +256,8 @@ static bool machine_check_boot(struct machine *machine, const struct machine_con
     const struct boot_options options = {
         .bios = config->bios,
         .kernel = config->kernel,
+        .kernel_data = config->kernel_data,
+        .kernel_size = config->kernel_size,
         .initrd = config->initrd,
         .append = config->append,
         .dtb = config->dtb,

@@ -27,6 +27,7 @@ struct machine_drive {
     char *id;
     char *path;
     char *serial;
+    uint64_t memory_size; /* with no path: a disk in memory of so many bytes, which is lost */
     bool read_only, snapshot, sync_each, ignore_flush;
 };
 
@@ -45,16 +46,15 @@ struct machine_flash {
     bool read_only;
 };
 
-enum machine_device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG, DEVICE_INPUT };
+enum machine_device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG };
 
 /* A virtio device on a slot (-device), in command-line order. */
 struct machine_device {
     enum machine_device_kind kind;
     char *id;
-    char *backend; /* id of the drive, net or chardev; NULL where there is none */
+    char *backend; /* id of the drive, net or chardev; NULL for rng */
     char *serial;
     uint8_t mac[6];
-    enum input_kind input; /* what kind of DEVICE_INPUT */
 };
 
 /* Everything about a machine that a user can choose. Strings owned; see machine_config_clear. */
@@ -64,6 +64,8 @@ struct machine_config {
     bool sv48, svadu, sstc;
     char *bios;    /* "default", "none", "builtin" or a path; NULL means default */
     char *kernel, *initrd, *append, *dtb;
+    const void *kernel_data; /* the kernel's bytes if it is no file, not owned; `kernel` names it */
+    size_t kernel_size;
     char *dump_dtb;      /* write the devicetree here and do not run */
     char *engine;        /* "jit" or "interp"; NULL: the best there is */
     bool no_reboot;      /* a reboot request ends the run */

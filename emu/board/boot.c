@@ -107,6 +107,14 @@ static bool boot_firmware(struct boot *boot, const struct boot_options *options,
     return ok;
 }
 
+static bool boot_load_kernel(struct boot *boot, const struct boot_options *options, GError **error)
+{
+    return options->kernel_data != NULL
+               ? image_load_bytes(&boot->kernel, "kernel", options->kernel, options->kernel_data,
+                                  options->kernel_size, error)
+               : image_load(&boot->kernel, "kernel", options->kernel, error);
+}
+
 static bool boot_kernel(struct boot *boot, const struct boot_options *options, gpa_t firmware_end,
                         GError **error)
 {
@@ -117,7 +125,7 @@ static bool boot_kernel(struct boot *boot, const struct boot_options *options, g
                image_load_raw(&boot->kernel, "kernel", options->kernel, error);
     }
     return options->kernel == NULL ||
-           (image_load(&boot->kernel, "kernel", options->kernel, error) &&
+           (boot_load_kernel(boot, options, error) &&
             boot_add_image(boot, options, &boot->kernel, align_up(firmware_end, KERNEL_ALIGN),
                            &end, error));
 }

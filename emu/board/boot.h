@@ -21,6 +21,8 @@
 struct boot_options {
     const char *bios; /* NULL or "default", "none", "builtin", or a path */
     const char *kernel, *initrd, *append, *dtb;
+    const void *kernel_data; /* the kernel's bytes if it is no file: then `kernel` is its name */
+    size_t kernel_size;
     gpa_t flash_entry; /* what firmware goes on to when there is an image in flash; 0: none */
     bool tree_only;    /* only the devicetree is wanted: nothing need be there to run */
     struct virt_tree tree;

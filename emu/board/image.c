@@ -198,6 +198,19 @@ bool image_load(struct image *image, const char *role, const char *path, GError 
     return false;
 }
 
+bool image_load_bytes(struct image *image, const char *role, const char *name, const void *data,
+                      size_t size, GError **error)
+{
+    *image = (struct image){ .what = g_strdup_printf("%s '%s'", role, name), .size = size };
+    image->data = g_memdup2(data, size);
+    if ((size != 0 || image_fail(image, error, "there are no bytes")) &&
+        image_parse(image, error)) {
+        return true;
+    }
+    image_clear(image);
+    return false;
+}
+
 bool image_load_raw(struct image *image, const char *role, const char *path, GError **error)
 {
     if (image_read(image, role, path, error)) {

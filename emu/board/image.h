@@ -40,6 +40,10 @@ struct image {
  * `error` name the file and what is wrong with it. */
 bool image_load(struct image *image, const char *role, const char *path, GError **error);
 
+/* Takes a copy of bytes that are no file, named `name` in messages; the rest as image_load. */
+bool image_load_bytes(struct image *image, const char *role, const char *name, const void *data,
+                      size_t size, GError **error);
+
 /* Loads a file as it is: an initrd. */
 bool image_load_raw(struct image *image, const char *role, const char *path, GError **error);
 

@@ -211,6 +211,24 @@ static void test_gzip(void)
     refuse(packed, size, "damaged");
 }
 
+/* Bytes that are no file: taken apart and refused in the same words. */
+static void test_bytes(void)
+{
+    uint8_t elf[ELF_SIZE];
+    struct image image;
+    GError *error = NULL;
+    make_elf(elf);
+    g_assert_true(image_load_bytes(&image, "kernel", "built in", elf, sizeof(elf), NULL));
+    g_assert_cmpuint(image.segment_count, ==, 2);
+    g_assert_cmpstr(image.what, ==, "kernel 'built in'");
+    memset(elf, 0, sizeof(elf)); /* it has its own copy */
+    g_assert_cmpuint(image.data[0], ==, 0x7f);
+    image_clear(&image);
+    g_assert_false(image_load_bytes(&image, "kernel", "built in", elf, 0, &error));
+    g_assert_nonnull(strstr(error->message, "built in"));
+    g_clear_error(&error);
+}
+
 static void test_foreign(void)
 {
     uint8_t data[0x300] = { 0 };
@@ -244,6 +262,7 @@ int main(void)
     test_damage();
     test_riscv_image();
     test_gzip();
+    test_bytes();
     test_foreign();
     g_rmdir(folder);
     g_free(path);
