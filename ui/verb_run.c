@@ -2,7 +2,6 @@
 #include "ui/verbs.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <glib.h>
@@ -162,9 +161,7 @@ int verb_run(const char *const *arguments)
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
     GError *error = NULL;
     if (!run_options(options, arguments, &error)) {
-        fprintf(stderr, "tinamou: %s\n", error->message);
-        g_error_free(error);
-        return 1;
+        return verb_fail(error);
     }
     return verb_machine((const char *const *)options->pdata, FACE_PERSON);
 }

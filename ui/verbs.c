@@ -6,27 +6,28 @@
 #include <glib.h>
 
 #include "ui/options.h"
-#include "ui/plan.h"
 #include "ui/start.h"
 #include "ui/usage.h"
 #include "ui/version.h"
 
 const struct verb verbs[] = {
     { "run", "FILE [OPTION...]", "run a program, a kernel or a disk image", verb_run },
+    { "demo", "[--headless [--json] [--timeout SECONDS]] [OPTION...]",
+      "run the built-in guest: it shows and checks the machine", verb_demo },
     { "doctor", "", "look at what this computer has, and say what is missing", verb_doctor },
     { "help", "", "print this", verb_help },
     { "version", "", "print the version", verb_version },
     { NULL, NULL, NULL, NULL },
 };
 
-static int fail(GError *error)
+int verb_fail(GError *error)
 {
     fprintf(stderr, "tinamou: %s\n", error->message);
     g_error_free(error);
     return 1;
 }
 
-static bool plan_run(struct plan *plan, int *ret_status, GError **error)
+bool verb_run_plan(struct plan *plan, int *ret_status, GError **error)
 {
     if (plan->answer) {
         fputs(plan->answer->str, stdout);
@@ -50,9 +51,10 @@ int verb_machine(const char *const *arguments, enum face face)
     plan_init(&plan);
     plan.compatible = face == FACE_COMPATIBLE;
     plan.guided = face == FACE_PERSON;
-    bool done = options_parse(&plan, arguments, &error) && plan_run(&plan, &status, &error);
+    bool done =
+        options_parse(&plan, arguments, &error) && verb_run_plan(&plan, &status, &error);
     plan_clear(&plan);
-    return done ? status : fail(error);
+    return done ? status : verb_fail(error);
 }
 
 int verb_help(const char *const *arguments)
@@ -93,5 +95,5 @@ int verb_dispatch(const char *const *arguments)
                   "'tinamou help' lists them, 'tinamou run FILE' runs "
                   "a file",
                   "there is no verb '%s'", arguments[0]);
-    return fail(error);
+    return verb_fail(error);
 }

@@ -3,6 +3,10 @@
 
 #include <stdbool.h>
 
+#include <glib.h>
+
+#include "ui/plan.h"
+
 /* Does what `arguments` (the verb first, NULL-terminated) say; returns the exit status. */
 typedef int verb_fn(const char *const *arguments);
 
@@ -24,8 +28,18 @@ enum face {
 /* Runs a machine as the options say. */
 int verb_machine(const char *const *arguments, enum face face);
 
+/* Checks and runs what a plan asks for, or prints its answer. False and `error` when it cannot
+ * start; the plan stays the caller's. */
+bool verb_run_plan(struct plan *plan, int *ret_status, GError **error);
+
+/* Prints an error as a person should read it and frees it; returns the exit status. */
+int verb_fail(GError *error);
+
 /* Runs a program, a kernel or a disk. */
 int verb_run(const char *const *arguments);
+
+/* Runs the built-in guest. */
+int verb_demo(const char *const *arguments);
 
 /* Reports what this host has and what is missing. */
 int verb_doctor(const char *const *arguments);

@@ -41,7 +41,7 @@ WITHOUT_SUBFOLDERS = {"emu"}
 
 # C that runs in a guest, is part of a sysroot or drives a peer for a benchmark: held to the rules
 # about text and lengths only.
-FOREIGN = ("scripts/", "tests/riscv/", "tests/boot/", "tests/aio/bench/")
+FOREIGN = ("demo/", "scripts/", "tests/riscv/", "tests/boot/", "tests/aio/bench/")
 
 # The folders that may know the operating system, and those that may know the processor.
 HOST_FOLDERS = ("platform/posix/", "platform/win32/", "aio-posix/", "aio-win32/")
