@@ -13,10 +13,10 @@
 
 #include "aio/context.h"
 #include "emu/chardev/chardev.h"
+#include "emu/display/input.h"
 #include "emu/mem/bus.h"
 
 struct display;
-struct input_hub;
 struct machine;
 struct riscv_hart;
 
@@ -46,15 +46,16 @@ struct machine_flash {
     bool read_only;
 };
 
-enum machine_device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG };
+enum machine_device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG, DEVICE_INPUT };
 
 /* A virtio device on a slot (-device), in command-line order. */
 struct machine_device {
     enum machine_device_kind kind;
     char *id;
-    char *backend; /* id of the drive, net or chardev; NULL for rng */
+    char *backend; /* id of the drive, net or chardev; NULL where there is none */
     char *serial;
     uint8_t mac[6];
+    enum input_kind input; /* what kind of DEVICE_INPUT */
 };
 
 /* Everything about a machine that a user can choose. Strings owned; see machine_config_clear. */

@@ -166,6 +166,9 @@ static struct virtio_device *machine_new_virtio(struct machine *machine,
     case DEVICE_NET:     return machine_new_net(machine, options, id, error);
     case DEVICE_CONSOLE: return machine_new_console(machine, config, options, id, error);
     case DEVICE_RNG:     return virtio_rng_new(id, &machine->services, error);
+    case DEVICE_INPUT:
+        return virtio_input_new(id, &machine->services, machine->input, options->input,
+                                options->serial, error);
     }
     g_assert_not_reached();
 }

@@ -45,6 +45,12 @@ static const struct key_row rng_rows[] = {
     END_ROW,
 };
 
+static const struct key_row input_rows[] = {
+    ID_ROW,
+    { "serial", KEY_STRING, DEVICE(serial), "tells it from others of its kind", NULL, 0 },
+    END_ROW,
+};
+
 static const struct key_row serial_rows[] = { ID_ROW, END_ROW };
 
 static const struct key_row console_rows[] = {
@@ -57,6 +63,7 @@ static const struct key_row console_rows[] = {
 typedef bool device_take_fn(struct plan *plan, struct device_keys *keys, GError **error);
 
 static device_take_fn blk_take, net_take, rng_take, serial_take, console_take;
+static device_take_fn keyboard_take, tablet_take, mouse_take, touchscreen_take;
 
 static const struct device_name {
     const char *name;
@@ -67,6 +74,10 @@ static const struct device_name {
     { "virtio-blk-device", blk_rows, blk_take, "a disk" },
     { "virtio-net-device", net_rows, net_take, "a network card" },
     { "virtio-rng-device", rng_rows, rng_take, "a source of random numbers" },
+    { "virtio-keyboard-device", input_rows, keyboard_take, "a keyboard" },
+    { "virtio-tablet-device", input_rows, tablet_take, "a pointer that needs no grab" },
+    { "virtio-mouse-device", input_rows, mouse_take, "a pointer that is moved" },
+    { "virtio-multitouch-device", input_rows, touchscreen_take, "a touchscreen" },
     { "virtio-serial-device", serial_rows, serial_take, "carries one virtconsole" },
     { "virtconsole", console_rows, console_take, "a console: hvc0" },
 };
@@ -114,6 +125,38 @@ static bool rng_take(struct plan *plan, struct device_keys *keys, GError **error
     struct machine_device *device = device_add(plan, DEVICE_RNG, keys, "rng");
     device->backend = g_steal_pointer(&keys->rng);
     return true;
+}
+
+static bool input_add(struct plan *plan, enum input_kind kind, struct device_keys *keys)
+{
+    struct machine_device *device = device_add(plan, DEVICE_INPUT, keys, "input");
+    device->input = kind;
+    device->serial = g_steal_pointer(&keys->serial);
+    return true;
+}
+
+static bool keyboard_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    return input_add(plan, INPUT_KEYBOARD, keys);
+}
+
+static bool tablet_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    return input_add(plan, INPUT_TABLET, keys);
+}
+
+static bool mouse_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    return input_add(plan, INPUT_MOUSE, keys);
+}
+
+static bool touchscreen_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    return input_add(plan, INPUT_TOUCHSCREEN, keys);
 }
 
 static bool serial_take(struct plan *plan, struct device_keys *keys, GError **error)

@@ -92,19 +92,23 @@ static struct reference reference_of(const struct plan *plan, enum machine_devic
         return (struct reference){ "-device virtconsole", "-chardev", plan->chardevs, chardev_id };
     case DEVICE_RNG:
         return (struct reference){ "-device virtio-rng-device", "-object", plan->rngs, string_id };
+    case DEVICE_INPUT: break;
     }
-    g_assert_not_reached();
+    g_assert_not_reached(); /* nothing is behind it */
 }
 
 static bool device_check(struct plan *plan, struct machine_device *device, GError **error)
 {
-    struct reference to = reference_of(plan, device->kind);
     if (!device->backend && device->kind == DEVICE_CONSOLE) {
         return usage_error(error, "-device virtio-serial-device: it needs a '-device "
                                   "virtconsole,chardev=ID' after it");
     }
-    if (device->backend && id_count(to.items, to.id_of, device->backend) == 0) {
-        return reference_unknown(to.items, to.id_of, to.where, to.kind, device->backend, error);
+    if (device->backend) {
+        struct reference to = reference_of(plan, device->kind);
+        if (id_count(to.items, to.id_of, device->backend) == 0) {
+            return reference_unknown(to.items, to.id_of, to.where, to.kind, device->backend,
+                                     error);
+        }
     }
     if (device->kind == DEVICE_RNG) {
         g_clear_pointer(&device->backend, g_free);

@@ -14,6 +14,7 @@
 #include "emu/block/block.h"
 #include "emu/chardev/chardev.h"
 #include "emu/dev/device.h"
+#include "emu/display/input.h"
 #include "emu/net/net.h"
 #include "emu/virtio/queue.h"
 
@@ -147,6 +148,12 @@ struct virtio_device *virtio_net_new(const char *id, const struct device_service
 /* A console with one port. Owns nothing of `chardev`. */
 struct virtio_device *virtio_console_new(const char *id, const struct device_services *services,
                                          struct chardev *chardev, GError **error);
+
+/* A keyboard, pointer or touchscreen. Owns nothing of `hub`. `serial` is at most 128 bytes, or
+ * NULL. */
+struct virtio_device *virtio_input_new(const char *id, const struct device_services *services,
+                                       struct input_hub *hub, enum input_kind kind,
+                                       const char *serial, GError **error);
 
 /* An entropy source. */
 struct virtio_device *virtio_rng_new(const char *id, const struct device_services *services,

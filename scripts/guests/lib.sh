@@ -53,11 +53,12 @@ lists_fresh() {
     [ -z "${TINAMOU_GUESTS_REFRESH:-}" ] && [ -n "$(find "$1/stamp" -mtime -7 2>/dev/null)" ]
 }
 
-# apt_setup SUITE: makes the array apt_options for a private package manager that knows nothing
-# but the suite's riscv64 packages (the architecture-independent ones where there was no riscv64
-# yet), and brings its lists up to date; old lists serve while the mirror cannot be reached.
+# apt_setup SUITE [ARCH]: makes the array apt_options for a private package manager that knows
+# nothing but the suite's packages for ARCH (riscv64; the architecture-independent ones where there
+# was no riscv64 yet), and brings its lists up to date; old lists serve while the mirror cannot be
+# reached.
 apt_setup() {
-    local suite=$1 base=$guest_cache/apt-$1 arch=riscv64 uri
+    local suite=$1 base=$guest_cache/apt-$1${2:+-$2} arch=${2:-riscv64} uri
     local keys=/usr/share/keyrings/debian-archive-keyring.gpg
     need apt-get apt
     need dpkg-deb dpkg
@@ -86,6 +87,23 @@ apt_setup() {
     elif [ ! -e "$base/stamp" ]; then
         unavailable "the package lists of Debian $suite ($arch) cannot be fetched"
     fi
+}
+
+# apt_unpack ROOT DEBS PACKAGE...: fetches packages with everything they need into the new folder
+# DEBS and unpacks them into the folder ROOT, without root's rights and without installing them.
+apt_unpack() {
+    local root=$1 debs=$2 deb
+    shift 2
+    mkdir -p "$debs/partial"
+    apt-get "${apt_options[@]}" -o Dir::Cache::archives="$debs" --download-only install "$@" >&2 ||
+        fail "the packages cannot be fetched: $*"
+    say "unpacking them"
+    # base-files first: it brings the links from /bin and /lib into /usr that the others follow.
+    for deb in "$debs"/base-files_*.deb "$debs"/*.deb; do
+        dpkg-deb --fsys-tarfile "$deb" |
+            tar -C "$root" --keep-directory-symlink --no-same-owner -x || fail "cannot unpack $deb"
+    done
+    chmod -R u+rwX "$root"
 }
 
 # kernel_package: the name of the package that linux-image-riscv64 stands for in these lists.

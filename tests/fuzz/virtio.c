@@ -202,6 +202,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = { data, size };
     driver_init_sized(&d, RAM_SIZE);
+    if (fuzz_device.choose != NULL) {
+        fuzz_device.choose(fuzz_byte(&input));
+    }
     driver_plug(&d, fuzz_device.make(&d));
     driver_start(&d, UINT64_MAX, 16);
     for (unsigned i = 0; i < STEPS_MAX && input.left > 0; i++) {

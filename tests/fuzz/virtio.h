@@ -5,6 +5,8 @@
 #include "tests/fuzz/fuzz.h"
 
 struct fuzz_device {
+    /* Told the first byte of an input, for a target with several kinds of device. Optional. */
+    void (*choose)(uint8_t kind);
     /* Makes the device for `d`, with all that is behind it. */
     struct virtio_device *(*make)(struct driver *d);
     /* Takes down what is behind; the device is gone already. */

@@ -75,6 +75,24 @@ static void test_guide(void)
     plan_clear(&plan);
 }
 
+static void test_input_devices(void)
+{
+    struct plan plan;
+    plan_of(&plan, "-device virtio-keyboard-device,id=k,serial=K1 -device virtio-tablet-device "
+                   "-device virtio-mouse-device -device virtio-multitouch-device");
+    static const enum input_kind kinds[] = { INPUT_KEYBOARD, INPUT_TABLET, INPUT_MOUSE,
+                                             INPUT_TOUCHSCREEN };
+    const GPtrArray *devices = plan.config.devices;
+    g_assert_cmpuint(devices->len, ==, G_N_ELEMENTS(kinds));
+    for (guint i = 0; i < devices->len; i++) {
+        const struct machine_device *device = devices->pdata[i];
+        g_assert_cmpint(device->kind, ==, DEVICE_INPUT);
+        g_assert_cmpint(device->input, ==, kinds[i]);
+        g_assert_cmpstr(device->serial, ==, i == 0 ? "K1" : NULL);
+    }
+    plan_clear(&plan);
+}
+
 /* Devices of -device come first, in order; then disks and cards that options imply. */
 static void test_implied_devices(void)
 {
@@ -244,6 +262,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/options/defaults", test_defaults);
     g_test_add_func("/options/guide", test_guide);
+    g_test_add_func("/options/input-devices", test_input_devices);
     g_test_add_func("/options/implied-devices", test_implied_devices);
     g_test_add_func("/options/streams", test_streams);
     g_test_add_func("/options/socket", test_socket_options);
