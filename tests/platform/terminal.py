@@ -17,6 +17,10 @@ LIMIT_S = 60
 passed = 0
 running = set()
 
+if not WINDOWS:  # what starts the tests may ignore these (nohup does), and children inherit that
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_DFL)
+
 
 @atexit.register
 def end_running():

@@ -25,6 +25,10 @@ QUIET = ["-M", "virt", "-display", "none", "-m", "16M", "-bios"]
 passed = 0
 children = []
 
+if not WINDOWS:  # what starts the tests may ignore these (nohup does), and children inherit that
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_DFL)
+
 
 @atexit.register
 def end_children():
