@@ -201,6 +201,9 @@ static void build_insns(struct build *build, const struct build_request *request
             break;
         }
         at = result == BUILD_JUMP ? build->jump_to : build->next;
+        if (result == BUILD_JUMP && at == request->start) { /* another round of a loop */
+            memset(seen, 0, sizeof seen);
+        }
     }
 }
 
@@ -219,6 +222,7 @@ static void build_optimise(struct ir_block *block, const struct build_request *r
 {
     build_passed(block, request, IR_PASS_fold);
     build_passed(block, request, IR_PASS_follow);
+    build_passed(block, request, IR_PASS_unroll);
     if ((block->passes & IR_PASS_BIT(puts)) != 0) {
         ir_drop_dead_puts(block);
         build_passed(block, request, IR_PASS_puts);
@@ -242,6 +246,7 @@ bool build_block(struct ir_block *block, const struct build_request *request)
     block->passes = request->passes;
     memset(&build, 0, sizeof build);
     build.block = block;
+    build.insns_max = request->insns_max;
     build.pc = request->start;
     build_op(&build, (struct ir_ins){ .op = IR_NOP });
     build_insns(&build, request);

@@ -24,6 +24,9 @@ struct build {
     uint16_t pc;              /* page offset of the instruction */
     uint16_t next;            /* page offset of the one behind it */
     uint16_t jump_to;
+    unsigned insns_max;       /* of the block */
+    unsigned rounds;          /* of a loop over the block that follow in it */
+    unsigned round_start;     /* number of the present one's first instruction */
     bool fp_checked;
     uint16_t x[32], f[32];    /* the value a guest register has now, or IR_NONE: not read yet */
     uint16_t zero;            /* the constant 0, or IR_NONE */

@@ -170,6 +170,7 @@ static void jit_add_exits(struct jit *jit, uint32_t number, const struct jit_cod
         jit->exit[jit->exit_count++] = (struct jit_exit_slot){
             .from = number, .target = from->target, .jump = at + from->jump,
             .stub = at + from->stub, .guard = from->guard == 0 ? 0 : at + from->guard,
+            .single = from->single,
         };
     }
 }
@@ -268,7 +269,8 @@ void jit_link(struct jit *jit, uint32_t number, uint32_t to)
     const struct jit_block *from = &jit->block[exit->from];
     if (((uint32_t)exit->target & (TLB_PAGE_SIZE - 1)) != target->start ||
         ((from->key ^ target->key) & ~JIT_KEY_SINGLE) != 0 ||
-        (target->key & JIT_KEY_SINGLE) != 0 || (exit->guard == 0 && from->page != target->page)) {
+        ((target->key & JIT_KEY_SINGLE) != 0) != exit->single ||
+        (exit->guard == 0 && from->page != target->page)) {
         return;
     }
     /* Another hart may have passed the old guard and not jumped yet. */

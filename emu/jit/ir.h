@@ -60,11 +60,12 @@ enum ir_fence {
 #define IR_CHECK 1 /* where IR_FCHECK is, if anywhere: loops over the block go back behind it */
 #define IR_NONE 0 /* operation 0 is always a NOP, so that 0 means "no value" */
 
-/* PASS(name): what makes code better and can be turned off, which leaves it right. The first two
+/* PASS(name): what makes code better and can be turned off, which leaves it right. The first three
  * work while a block is built, the next three on the whole block, the last three when it is run. */
 #define IR_PASSES(PASS)                                                                       \
     PASS(fold)   /* constants and identities */                                               \
     PASS(follow) /* a block goes on at the target of a plain jump */                          \
+    PASS(unroll) /* rounds of a loop over the block follow each other in it */              \
     PASS(puts)   /* PUTs that nobody sees are dropped */                                      \
     PASS(values) /* values that nobody uses are dropped */                                    \
     PASS(merge)  /* one probe of the TLB for several accesses */                              \
@@ -102,13 +103,12 @@ struct ir_ins {
 
 #define IR_GROUPS_MAX 9 /* number 0 is not used */
 
-/* Loads (or stores) off the same base that are probed together, by the first of them. */
+/* Loads (or stores) near each other that are probed together, by the first of them. */
 struct ir_group {
-    uint16_t base;  /* the value */
     uint16_t first; /* the operation that probes */
     bool write;
     uint16_t count;
-    int32_t min, max; /* displacements of the first byte, and behind the last one */
+    int32_t min, max; /* of the first byte, and behind the last one, from the first one's base */
 };
 
 /* One block under construction. */

@@ -1,14 +1,24 @@
 /*
- * Accesses off one base register usually touch one page: the first one's probe covers the range of
- * all, and the others use what it found. Where the range leaves the page, or is no memory, the
- * block is left for one that probes each access.
- *
+ * Accesses at known distances from each other usually touch one page: the first one's probe covers
+ * Accesses at known distances from each other usually touch one page: the first one's probe covers
+ * the range of all, and the others use what it found. Distances are known off one base register,
+ * off sums of it with constants (a pointer that a loop steps along), and off the pc. Where the
+ * range leaves the page, or is no memory, the block is left for one that probes each access.
  * This is right because nothing in a block can take a translation away: shootdowns reach a hart
  * between blocks only.
  */
 #include "emu/jit/ir.h"
 
+#include <stdlib.h>
+
 #define MERGE_SPAN_MAX 512 /* longer ranges would leave their page too often */
+#define MERGE_PC       IR_OPS_MAX /* the root of values relative to the pc: no operation */
+
+/* What an address is counted from, and its distance from there. */
+struct merge_address {
+    unsigned root;
+    int64_t distance;
+};
 
 static bool merge_is_access(const struct ir_ins *ins, bool *ret_write)
 {
@@ -16,29 +26,48 @@ static bool merge_is_access(const struct ir_ins *ins, bool *ret_write)
     return *ret_write || ins->op == IR_LOAD || ins->op == IR_LOADF;
 }
 
+static struct merge_address merge_address(const struct ir_block *block, const struct ir_ins *ins)
+{
+    struct merge_address at = { ins->a, ins->imm };
+    const struct ir_ins *base = &block->ins[ins->a];
+    while (base->op == IR_ADD && !base->w32 && block->ins[base->b].op == IR_CONST &&
+           llabs(block->ins[base->b].imm) <= INT32_MAX && llabs(at.distance) <= INT32_MAX) {
+        at.distance += block->ins[base->b].imm;
+        at.root = base->a;
+        base = &block->ins[at.root];
+    }
+    if (base->op == IR_PC) {
+        at = (struct merge_address){ MERGE_PC, at.distance + base->imm };
+    }
+    return at;
+}
+
 /* The group that the access may join: its number, or 0. */
-static unsigned merge_find(const struct ir_block *block, const struct ir_ins *ins, bool write)
+static unsigned merge_find(const struct ir_block *block, const struct merge_address *groups,
+                           struct merge_address at, unsigned size, bool write)
 {
     for (unsigned g = IR_GROUPS_MAX - 1; g > 0; g--) {
         const struct ir_group *group = &block->group[g];
-        int64_t min = ins->imm < group->min ? ins->imm : group->min;
-        int64_t end = ins->imm + ins->size;
+        if (group->count == 0 || groups[g].root != at.root || group->write != write) {
+            continue;
+        }
+        int64_t from = at.distance - groups[g].distance, end = from + size;
+        int64_t min = from < group->min ? from : group->min;
         int64_t max = end > group->max ? end : group->max;
-        if (group->count > 0 && group->base == ins->a && group->write == write &&
-            max - min <= MERGE_SPAN_MAX) {
+        if (max - min <= MERGE_SPAN_MAX) {
             return g;
         }
     }
     return 0;
 }
 
-static void merge_join(struct ir_block *block, unsigned index, unsigned number)
+static void merge_join(struct ir_block *block, unsigned index, unsigned number, int64_t from)
 {
     struct ir_group *group = &block->group[number];
     struct ir_ins *ins = &block->ins[index];
-    int32_t from = (int32_t)ins->imm, end = from + ins->size;
-    group->min = from < group->min ? from : group->min;
-    group->max = end > group->max ? end : group->max;
+    int64_t end = from + ins->size;
+    group->min = from < group->min ? (int32_t)from : group->min;
+    group->max = end > group->max ? (int32_t)end : group->max;
     group->count++;
     ins->group = (uint8_t)number;
 }
@@ -55,6 +84,7 @@ static void merge_settle(struct ir_block *block)
 
 void ir_merge(struct ir_block *block)
 {
+    struct merge_address groups[IR_GROUPS_MAX]; /* of the base of each group's first access */
     unsigned used = 1;
     for (unsigned i = 1; i < block->count; i++) {
         struct ir_ins *ins = &block->ins[i];
@@ -62,16 +92,18 @@ void ir_merge(struct ir_block *block)
         if (!merge_is_access(ins, &write) || block->ins[ins->a].op == IR_CONST) {
             continue;
         }
-        unsigned number = merge_find(block, ins, write);
+        struct merge_address at = merge_address(block, ins);
+        unsigned number = merge_find(block, groups, at, ins->size, write);
         if (number == 0 && used < IR_GROUPS_MAX) {
             number = used++;
+            groups[number] = (struct merge_address){ at.root, at.distance - ins->imm };
             block->group[number] = (struct ir_group){
-                .base = ins->a, .first = (uint16_t)i, .write = write,
+                .first = (uint16_t)i, .write = write,
                 .min = (int32_t)ins->imm, .max = (int32_t)ins->imm + ins->size,
             };
         }
         if (number != 0) {
-            merge_join(block, i, number);
+            merge_join(block, i, number, at.distance - groups[number].distance);
         }
     }
     merge_settle(block);

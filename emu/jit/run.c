@@ -244,7 +244,7 @@ static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
     jit_check_reservation(h);
 }
 
-/* Code for h->pc whose accesses do not share probes; NULL: step. It is entered from here alone. */
+/* Code for h->pc whose accesses do not share probes; NULL: step. Links the exit that asked. */
 static const uint8_t *jit_find_single(struct riscv_hart *h, struct jit_hart *own)
 {
     bool trapped = false;
@@ -255,6 +255,9 @@ static const uint8_t *jit_find_single(struct riscv_hart *h, struct jit_hart *own
     uint32_t block = page == JIT_NONE ? JIT_NONE
                                       : jit_block_get(own->jit, page,
                                                       (uint16_t)(h->pc % TLB_PAGE_SIZE), key);
+    if (block != JIT_NONE) {
+        jit_link(own->jit, (uint32_t)jit_area(h)->link, block);
+    }
     const uint8_t *code = block == JIT_NONE ? NULL : own->jit->block[block].code;
     host_mutex_unlock(&own->jit->lock);
     return code;

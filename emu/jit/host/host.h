@@ -16,7 +16,7 @@ enum jit_reason {
     JIT_LOOKUP,  /* go on at hart->pc */
     JIT_LINK,    /* the same, and the exit in area->link may be linked to what is found */
     JIT_REQUEST, /* hart->requests is not 0 */
-    JIT_SINGLE,  /* go on at hart->pc in a block whose accesses are probed one by one */
+    JIT_SINGLE,  /* as JIT_LINK, in a block whose accesses are probed one by one */
     JIT_STEP,    /* interpret the instruction at hart->pc */
     JIT_TRAP,    /* an exception was taken */
 };
@@ -27,6 +27,7 @@ struct jit_exit {
     uint32_t jump;       /* code offset of the 32 bits to patch in the jump */
     uint32_t stub;       /* code offset of the way out, where it points while not linked */
     uint32_t guard;      /* code offset of the page identity to patch; 0: same page, none */
+    bool single;         /* leads to a block whose accesses are probed one by one */
 };
 
 #define JIT_EXITS_MAX (2 * IR_INSNS_MAX)

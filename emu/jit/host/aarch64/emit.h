@@ -104,6 +104,10 @@ void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason);
 /* Leaves with hart->pc = the register. */
 void emit_leave_to(struct emitter *e, int reg, enum jit_reason reason);
 
+/* A jump that can be patched, to page + `target`; it leads to its stub until then. `single`: to a
+ * block whose accesses have probes of their own. Returns the exit's number. */
+uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, int64_t target, bool single);
+
 /* Cold code that leaves to interpret the instruction. */
 void emit_cold_step(struct emitter *e, const struct emit_cold *cold);
 

@@ -40,9 +40,10 @@ static bool emit_same_page(int64_t target)
 /* Reports the exit, so that it can be linked, and leaves to page + `target`. */
 static void emit_report_exit(struct emitter *e, const struct emit_cold *cold, int64_t target)
 {
+    bool single = e->code->exit[cold->exit].single;
     a64_mov_imm(&e->as, S0, e->first_exit + cold->exit);
     a64_str(&e->as, S0, AREA_AT(link));
-    emit_leave(e, target, JIT_LINK);
+    emit_leave(e, target, single ? JIT_SINGLE : JIT_LINK);
 }
 
 /* Where the jump of an unlinked exit leads. That of a guarded one is already in the new page. */
@@ -59,8 +60,7 @@ static void emit_cold_guard(struct emitter *e, const struct emit_cold *cold)
     emit_report_exit(e, cold, e->code->exit[cold->exit].target);
 }
 
-/* A jump that can be patched, leading to its stub until then. Returns the exit's number. */
-static uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins)
+uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, int64_t target, bool single)
 {
     struct jit_code *code = e->code;
     if (code->exits >= JIT_EXITS_MAX) {
@@ -69,7 +69,7 @@ static uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins)
     }
     uint8_t *jump = a64_b(&e->as);
     code->exit[code->exits] = (struct jit_exit){
-        .target = (int32_t)ins->imm, .jump = (uint32_t)(jump - e->as.start),
+        .target = (int32_t)target, .jump = (uint32_t)(jump - e->as.start), .single = single,
     };
     emit_cold(e, emit_cold_exit, ins, jump)->exit = (uint16_t)code->exits;
     return (uint16_t)code->exits++;
@@ -101,7 +101,7 @@ static void emit_guarded_jump(struct emitter *e, const struct ir_ins *ins)
     a64_ccmp(as, false, T3, S0, 0, CC_EQ);
     uint8_t *other = a64_bcc(as, CC_NE);
     a64_str(as, T0, AREA_AT(pc_page));
-    uint16_t exit = emit_patchable(e, ins);
+    uint16_t exit = emit_patchable(e, ins, ins->imm, false);
     a64_bind_here(as, identity);
     e->code->exit[exit].guard = (uint32_t)a64_size(as);
     a64_word(as, 0);
@@ -115,7 +115,7 @@ static void emit_jump(struct emitter *e, const struct ir_ins *ins)
     } else if (ir_is_loop(e->block, ins->imm)) {
         a64_bind(&e->as, a64_b(&e->as), e->loop);
     } else {
-        emit_patchable(e, ins);
+        emit_patchable(e, ins, ins->imm, false);
     }
 }
 

@@ -85,15 +85,21 @@ static void emit_cold_store(struct emitter *e, const struct emit_cold *cold)
 static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
 {
     const struct ir_group *group = &e->block->group[cold->ins->group];
-    a64_mov_imm(&e->as, S0, (uint64_t)(group->max - group->min));
+    int64_t span = group->max - group->min;
+    a64_bitfield(&e->as, A64_UBFM, true, S0, cold->address, 0, TLB_PAGE_BITS - 1);
+    emit_add(e, S0, S0, span - 1);
+    a64_sum_ri(&e->as, A64_SUBS, true, A64_ZR, S0, TLB_PAGE_SIZE);
+    uint8_t *straddles = a64_bcc(&e->as, CC_HS);
+    a64_mov_imm(&e->as, S0, (uint64_t)span);
     a64_str(&e->as, S0, AREA_AT(argument[0]));
     emit_slow_arguments(e, cold, group->write ? TLB_WRITE : TLB_READ);
     emit_call_thunk(e, emit_thunks.group);
     uint8_t *single = a64_cbz(&e->as, true, false, S0);
     emit_resume(e, cold);
+    a64_bind_here(&e->as, straddles);
     a64_bind_here(&e->as, single);
     emit_count(e, cold->ins->insns);
-    emit_leave(e, cold->ins->pc, JIT_SINGLE);
+    emit_patchable(e, cold->ins, cold->ins->pc, true);
 }
 
 /* [base + S1 + disp], as an operand; may use S0. */

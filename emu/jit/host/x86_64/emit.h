@@ -93,6 +93,10 @@ void emit_count(struct emitter *e, unsigned insns);
 /* Leaves with hart->pc = page + `target` (page-relative). */
 void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason);
 
+/* Adds an exit whose jump (exit->jump) can be patched; it leads to its stub until then. Returns its
+ * number. */
+uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, const struct jit_exit *exit);
+
 /* Cold code that leaves to interpret the instruction. */
 void emit_cold_step(struct emitter *e, const struct emit_cold *cold);
 

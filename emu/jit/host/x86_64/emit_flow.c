@@ -48,9 +48,10 @@ static bool emit_same_page(int64_t target)
 /* Reports the exit, so that it can be linked, and leaves to page + `target`. */
 static void emit_report_exit(struct emitter *e, const struct emit_cold *cold, int64_t target)
 {
+    bool single = e->code->exit[cold->exit].single;
     x86_store_imm(&e->as, 8, x86_at(HART, AREA_OFFSET(link)),
                   (int32_t)(e->first_exit + (uint64_t)cold->exit));
-    emit_leave(e, target, JIT_LINK);
+    emit_leave(e, target, single ? JIT_SINGLE : JIT_LINK);
 }
 
 /* Where the jump of an unlinked exit leads. That of a guarded one is already in the new page. */
@@ -67,23 +68,28 @@ static void emit_cold_guard(struct emitter *e, const struct emit_cold *cold)
     emit_report_exit(e, cold, e->code->exit[cold->exit].target);
 }
 
-/* A jump that can be patched, leading to its stub until then. Returns the exit's number. */
-static uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, uint8_t *jump,
-                               unsigned guard)
+uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, const struct jit_exit *exit)
 {
     struct jit_code *code = e->code;
     if (code->exits >= JIT_EXITS_MAX) {
         e->as.overflow = true;
         return 0;
     }
-    code->exit[code->exits] = (struct jit_exit){
-        .target = (int32_t)ins->imm, .jump = (uint32_t)(jump - e->as.start), .guard = guard,
-    };
-    struct emit_cold *cold = emit_cold(e, emit_cold_exit, ins, jump);
+    code->exit[code->exits] = *exit;
+    struct emit_cold *cold = emit_cold(e, emit_cold_exit, ins, e->as.start + exit->jump);
     if (cold != NULL) {
         cold->exit = (uint16_t)code->exits;
     }
     return (uint16_t)code->exits++;
+}
+
+/* The exit of a branch or jump whose displacement is at `jump`. */
+static uint16_t emit_linked(struct emitter *e, const struct ir_ins *ins, const uint8_t *jump,
+                            unsigned guard)
+{
+    struct jit_exit exit = { .target = (int32_t)ins->imm, .jump = (uint32_t)(jump - e->as.start),
+                             .guard = guard };
+    return emit_patchable(e, ins, &exit);
 }
 
 /* A jump to another page: right only while that page is the one it was when this was linked. */
@@ -106,7 +112,7 @@ static void emit_guarded_jump(struct emitter *e, const struct ir_ins *ins)
     unsigned guard = (unsigned)(x86_size(as) - 4);
     uint8_t *stale = x86_jcc(as, CC_NE);
     x86_store(as, 8, x86_at(HART, AREA_OFFSET(pc_page)), RAX);
-    uint16_t exit = emit_patchable(e, ins, x86_jmp_aligned(as), guard);
+    uint16_t exit = emit_linked(e, ins, x86_jmp_aligned(as), guard);
     struct emit_cold *cold = emit_cold(e, emit_cold_guard, ins, other_page);
     if (cold != NULL) {
         cold->from[1] = stale;
@@ -121,7 +127,7 @@ static void emit_jump(struct emitter *e, const struct ir_ins *ins)
     } else if (ir_is_loop(e->block, ins->imm)) {
         x86_bind(&e->as, x86_jmp(&e->as), e->loop);
     } else {
-        emit_patchable(e, ins, x86_jmp_aligned(&e->as), 0);
+        emit_linked(e, ins, x86_jmp_aligned(&e->as), 0);
     }
 }
 
@@ -192,7 +198,7 @@ static void emit_branch(struct emitter *e, unsigned index)
             }
             as->at = before;
         }
-        emit_patchable(e, ins, jump, 0);
+        emit_linked(e, ins, jump, 0);
     }
 }
 

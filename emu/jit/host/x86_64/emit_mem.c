@@ -138,7 +138,12 @@ static void emit_cold_load(struct emitter *e, const struct emit_cold *cold)
 static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
 {
     const struct ir_group *group = &e->block->group[cold->ins->group];
-    x86_mov_ri(&e->as, RDX, (uint64_t)(group->max - group->min), true);
+    int32_t span = group->max - group->min;
+    x86_mov_rr(&e->as, false, RDX, cold->address);
+    x86_alu_ri(&e->as, X86_AND, false, RDX, TLB_PAGE_SIZE - 1);
+    x86_alu_ri(&e->as, X86_CMP, false, RDX, (int32_t)TLB_PAGE_SIZE - span);
+    uint8_t *straddles = x86_jcc(&e->as, CC_A);
+    x86_mov_ri(&e->as, RDX, (uint64_t)span, true);
     emit_slow_arguments(e, cold, group->write ? TLB_WRITE : TLB_READ);
     emit_call_thunk(e, emit_thunks.group);
     x86_test_rr(&e->as, false, RAX, RAX);
@@ -147,9 +152,12 @@ static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
         x86_mov_rm(&e->as, true, RAX, x86_at(HART, AREA_OFFSET(argument[1])));
     }
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
+    x86_bind_here(&e->as, straddles);
     x86_bind_here(&e->as, single);
     emit_count(e, cold->ins->insns);
-    emit_leave(e, cold->ins->pc, JIT_SINGLE);
+    struct jit_exit exit = { .target = cold->ins->pc, .single = true };
+    exit.jump = (uint32_t)(x86_jmp_aligned(&e->as) - e->as.start);
+    emit_patchable(e, cold->ins, &exit);
 }
 
 /* An access whose probe another one shares: afterwards the returned place is right, with the addend
