@@ -32,8 +32,9 @@ MAY_INCLUDE = {
     "emu/board": BELOW | EMU_DEVICES,
     "emu": BELOW | EMU_DEVICES | {"emu/state", "emu/jit", "emu/board"},
     "emu/control": BELOW | EMU,
-    "ui": BELOW | EMU,
-    "tests": BELOW | EMU | {"ui"},
+    "ui": BELOW | EMU | {"ui/terminal"},
+    "ui/terminal": set(),
+    "tests": BELOW | EMU | {"ui", "ui/terminal"},
 }
 
 # Its folders are units each; only files directly in it belong to the unit.
