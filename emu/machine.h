@@ -46,7 +46,21 @@ struct machine_flash {
     bool read_only;
 };
 
-enum machine_device_kind { DEVICE_BLK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG, DEVICE_INPUT };
+enum machine_device_kind {
+    DEVICE_BLK,
+    DEVICE_NET,
+    DEVICE_CONSOLE,
+    DEVICE_RNG,
+    DEVICE_INPUT,
+    DEVICE_GPU,
+};
+
+/* What is particular to a GPU. */
+struct machine_gpu {
+    unsigned outputs;      /* at most DISPLAY_OUTPUTS_MAX */
+    uint32_t xres, yres;   /* the size of the first one until a window asks for another */
+    uint64_t memory_max;   /* bytes of the host for the guest's pictures */
+};
 
 /* A virtio device on a slot (-device), in command-line order. */
 struct machine_device {
@@ -56,6 +70,7 @@ struct machine_device {
     char *serial;
     uint8_t mac[6];
     enum input_kind input; /* what kind of DEVICE_INPUT */
+    struct machine_gpu gpu; /* of DEVICE_GPU */
 };
 
 /* Everything about a machine that a user can choose. Strings owned; see machine_config_clear. */

@@ -74,6 +74,23 @@ static bool machine_open_net(struct machine *machine, const struct machine_net *
     return true;
 }
 
+/* As many outputs as the GPUs have, or one for what else draws. */
+static void machine_add_displays(struct machine *machine, const struct machine_config *config)
+{
+    unsigned count = 1;
+    for (guint i = 0; i < config->devices->len; i++) {
+        const struct machine_device *options = g_ptr_array_index(config->devices, i);
+        if (options->kind == DEVICE_GPU) {
+            count = MAX(count, options->gpu.outputs);
+        }
+    }
+    while (machine->display_count < count) {
+        char *name = g_strdup_printf("Screen %u", machine->display_count + 1);
+        machine->display[machine->display_count++] = display_new(machine->ctx, name);
+        g_free(name);
+    }
+}
+
 bool machine_open_backends(struct machine *machine, const struct machine_config *config,
                            GError **error)
 {
@@ -81,7 +98,7 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
     machine->nets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, net_free_value);
     machine->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     machine->input = input_hub_new(machine->ctx);
-    machine->display[machine->display_count++] = display_new(machine->ctx, "Screen 1");
+    machine_add_displays(machine, config);
     machine->pool = thread_pool_new(machine->ctx, MACHINE_POOL_MAX, error);
     if (machine->pool == NULL) {
         return false;
@@ -155,6 +172,23 @@ static struct virtio_device *machine_new_console(struct machine *machine,
     return chardev != NULL ? virtio_console_new(id, &machine->services, chardev, error) : NULL;
 }
 
+static struct virtio_device *machine_new_gpu(struct machine *machine,
+                                             const struct machine_device *options, const char *id,
+                                             GError **error)
+{
+    const struct machine_gpu *gpu = &options->gpu;
+    const struct display_request first = { .connected = true, .width = gpu->xres,
+                                           .height = gpu->yres };
+    if (!g_hash_table_add(machine->used, g_strdup("gpu"))) {
+        machine_fail(error, "'%s' is a second GPU, but the machine has one: give it more outputs "
+                     "with max_outputs=%s", id, "N");
+        return NULL;
+    }
+    display_set_request(machine->display[0], &first);
+    return virtio_gpu_new(id, &machine->services, machine->display, gpu->outputs, gpu->memory_max,
+                          error);
+}
+
 static struct virtio_device *machine_new_virtio(struct machine *machine,
                                                 const struct machine_config *config,
                                                 const struct machine_device *options,
@@ -169,6 +203,7 @@ static struct virtio_device *machine_new_virtio(struct machine *machine,
     case DEVICE_INPUT:
         return virtio_input_new(id, &machine->services, machine->input, options->input,
                                 options->serial, error);
+    case DEVICE_GPU:     return machine_new_gpu(machine, options, id, error);
     }
     g_assert_not_reached();
 }

@@ -4,12 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/display/display.h"
+#include "emu/virtio/virtio.h"
 #include "ui/keys.h"
 #include "ui/mac.h"
 #include "ui/usage.h"
 
+#define GPU_XRES 1024
+#define GPU_YRES 768
+
 struct device_keys {
     char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name;
+    uint64_t xres, yres, max_outputs, max_hostmem;
 };
 
 static const char *const only_off[] = { "off", NULL };
@@ -51,6 +57,19 @@ static const struct key_row input_rows[] = {
     END_ROW,
 };
 
+static const char *const only_on[] = { "on", NULL };
+
+static const struct key_row gpu_rows[] = {
+    ID_ROW,
+    { "xres", KEY_NUMBER, DEVICE(xres), "pixels of a row at the start", NULL, DISPLAY_SIDE_MAX },
+    { "yres", KEY_NUMBER, DEVICE(yres), "rows at the start", NULL, DISPLAY_SIDE_MAX },
+    { "max_outputs", KEY_NUMBER, DEVICE(max_outputs), "screens, 1 unless said", NULL,
+      DISPLAY_OUTPUTS_MAX },
+    { "max_hostmem", KEY_SIZE, DEVICE(max_hostmem), "memory for the guest's pictures", NULL, 0 },
+    { "edid", KEY_FIXED, 0, "screens describe themselves", only_on, 0 },
+    END_ROW,
+};
+
 static const struct key_row serial_rows[] = { ID_ROW, END_ROW };
 
 static const struct key_row console_rows[] = {
@@ -63,6 +82,7 @@ static const struct key_row console_rows[] = {
 typedef bool device_take_fn(struct plan *plan, struct device_keys *keys, GError **error);
 
 static device_take_fn blk_take, net_take, rng_take, serial_take, console_take;
+static device_take_fn gpu_take;
 static device_take_fn keyboard_take, tablet_take, mouse_take, touchscreen_take;
 
 static const struct device_name {
@@ -74,6 +94,7 @@ static const struct device_name {
     { "virtio-blk-device", blk_rows, blk_take, "a disk" },
     { "virtio-net-device", net_rows, net_take, "a network card" },
     { "virtio-rng-device", rng_rows, rng_take, "a source of random numbers" },
+    { "virtio-gpu-device", gpu_rows, gpu_take, "a screen" },
     { "virtio-keyboard-device", input_rows, keyboard_take, "a keyboard" },
     { "virtio-tablet-device", input_rows, tablet_take, "a pointer that needs no grab" },
     { "virtio-mouse-device", input_rows, mouse_take, "a pointer that is moved" },
@@ -124,6 +145,19 @@ static bool rng_take(struct plan *plan, struct device_keys *keys, GError **error
     (void)error;
     struct machine_device *device = device_add(plan, DEVICE_RNG, keys, "rng");
     device->backend = g_steal_pointer(&keys->rng);
+    return true;
+}
+
+static bool gpu_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    struct machine_device *device = device_add(plan, DEVICE_GPU, keys, "gpu");
+    device->gpu = (struct machine_gpu){
+        .outputs = keys->max_outputs ? (unsigned)keys->max_outputs : 1,
+        .xres = keys->xres ? (uint32_t)keys->xres : GPU_XRES,
+        .yres = keys->yres ? (uint32_t)keys->yres : GPU_YRES,
+        .memory_max = keys->max_hostmem ? keys->max_hostmem : VIRTIO_GPU_MEMORY_DEFAULT,
+    };
     return true;
 }
 

@@ -92,7 +92,8 @@ static struct reference reference_of(const struct plan *plan, enum machine_devic
         return (struct reference){ "-device virtconsole", "-chardev", plan->chardevs, chardev_id };
     case DEVICE_RNG:
         return (struct reference){ "-device virtio-rng-device", "-object", plan->rngs, string_id };
-    case DEVICE_INPUT: break;
+    case DEVICE_INPUT:
+    case DEVICE_GPU:   break;
     }
     g_assert_not_reached(); /* nothing is behind it */
 }

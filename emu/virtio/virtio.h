@@ -14,6 +14,7 @@
 #include "emu/block/block.h"
 #include "emu/chardev/chardev.h"
 #include "emu/dev/device.h"
+#include "emu/display/display.h"
 #include "emu/display/input.h"
 #include "emu/net/net.h"
 #include "emu/virtio/queue.h"
@@ -158,6 +159,15 @@ struct virtio_device *virtio_input_new(const char *id, const struct device_servi
 /* An entropy source. */
 struct virtio_device *virtio_rng_new(const char *id, const struct device_services *services,
                                      GError **error);
+
+#define VIRTIO_GPU_MEMORY_MIN     (16u << 20)
+#define VIRTIO_GPU_MEMORY_DEFAULT (256u << 20)
+
+/* A GPU with two dimensions and `count` outputs; owns nothing of them. `memory_max` is how many
+ * bytes the guest's pictures may take of the host. */
+struct virtio_device *virtio_gpu_new(const char *id, const struct device_services *services,
+                                     struct display *const *displays, unsigned count,
+                                     uint64_t memory_max, GError **error);
 
 /* The class of the MMIO transport, for reports; made by virtio_mmio_new alone. */
 extern const struct device_class virtio_mmio_class;
