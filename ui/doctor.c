@@ -12,6 +12,7 @@
 #include "platform/clock.h"
 #include "platform/codemem.h"
 #include "platform/memory.h"
+#include "platform/paths.h"
 #include "platform/process.h"
 #include "platform/random.h"
 #include "platform/socket.h"
@@ -153,6 +154,14 @@ static struct finding check_firmware(void)
                                 g_strv_length(places)));
 }
 
+static struct finding check_files(void)
+{
+    g_autofree char *settings = host_place_path(HOST_PLACE_SETTINGS);
+    g_autofree char *state = host_place_path(HOST_PLACE_STATE);
+    return good(g_strdup_printf("settings in %s, logs in %s%s", settings, state,
+                                host_is_portable() ? " (portable)" : ""));
+}
+
 static const struct {
     const char *name;
     check_fn *fn;
@@ -161,7 +170,7 @@ static const struct {
     { "memory", check_memory },     { "code memory", check_code_memory },
     { "event loop", check_loop },   { "random numbers", check_random },
     { "network", check_network },   { "terminal", check_terminal },
-    { "firmware", check_firmware },
+    { "firmware", check_firmware },   { "files", check_files },
 };
 
 int verb_doctor(const char *const *arguments)
