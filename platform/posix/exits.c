@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,13 +20,16 @@
 
 /* A terminal, timeout(1) and wrappers may all send the same request at once: one request. */
 #define SECOND_REQUEST_NS 500000000
+#define SECOND_CRASH_S    5
 
 static const int quit_signals[] = { SIGINT, SIGTERM, SIGHUP };
-static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGXFSZ };
+static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP };
+static const int limit_signals[] = { SIGXCPU, SIGXFSZ };
 
 enum request { REQUEST_QUIT = 1, REQUEST_REPORT = 2 };
 
 static _Atomic(exits_restore_fn *) restore_fn;
+static _Atomic(exits_crash_fn *) crash_fn;
 static _Atomic(void (*)(void)) again_fn;
 static struct host_event request_event;
 static struct host_thread *request_thread;
@@ -57,8 +61,28 @@ static void die_by(int number)
     raise(number);
 }
 
-static void on_crash(int number)
+static void on_end(int number)
 {
+    die_by(number);
+}
+
+/* A second thread that crashes meanwhile leaves the first one time to report; what crashes while it
+ * reports just ends. */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    static atomic_bool crashed;
+    static pthread_t crasher;
+    (void)context;
+    if (!atomic_exchange(&crashed, true)) {
+        crasher = pthread_self();
+        exits_crash_fn *report = atomic_load(&crash_fn);
+        restore_now(true);
+        if (report) {
+            report(&(struct exits_crash){ .number = number, .address = info->si_addr });
+        }
+    } else if (!pthread_equal(crasher, pthread_self())) {
+        sleep(SECOND_CRASH_S);
+    }
     die_by(number);
 }
 
@@ -129,6 +153,29 @@ static void handle(int number, void (*handler)(int), bool only_if_default)
     sigaction(number, &wanted, NULL);
 }
 
+/* What a fault interrupts may be a stack that is full. */
+static void crashes_handle(void)
+{
+    struct sigaction now,
+        wanted = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    sigfillset(&wanted.sa_mask);
+    for (size_t i = 0; i < G_N_ELEMENTS(crash_signals); i++) {
+        sigdelset(&wanted.sa_mask, crash_signals[i]);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(crash_signals); i++) {
+        sigaction(crash_signals[i], NULL, &now);
+        if (now.sa_handler == SIG_DFL) { /* else a sanitizer's, which knows better */
+            sigaction(crash_signals[i], &wanted, NULL);
+        }
+    }
+}
+
+void exits_on_crash(exits_crash_fn *fn)
+{
+    atomic_store(&crash_fn, fn);
+    crashes_handle();
+}
+
 static void at_exit(void)
 {
     restore_now(true);
@@ -140,13 +187,14 @@ void exits_guard(exits_restore_fn *restore, void (*again)(void))
     atomic_store(&again_fn, again);
     atomic_store(&restore_fn, restore);
     atexit(at_exit);
-    for (size_t i = 0; i < G_N_ELEMENTS(crash_signals); i++) {
-        handle(crash_signals[i], on_crash, true);
+    crashes_handle();
+    for (size_t i = 0; i < G_N_ELEMENTS(limit_signals); i++) {
+        handle(limit_signals[i], on_end, true);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(quit_signals); i++) {
-        handle(quit_signals[i], on_crash, true); /* until host_on_quit takes them */
+        handle(quit_signals[i], on_end, true); /* until host_on_quit takes them */
     }
-    handle(SIGQUIT, on_crash, true);
+    handle(SIGQUIT, on_end, true);
     handle(SIGTSTP, on_stop, true);
     handle(SIGTTOU, SIG_IGN, true); /* restoring from the background must not stop us */
     handle(SIGCONT, on_continue, true);
@@ -214,7 +262,7 @@ static void handle_or_default(int number, void (*handler)(int))
     if (handler) {
         handle(number, handler, false);
     } else if (atomic_load(&restore_fn)) {
-        handle(number, on_crash, false);
+        handle(number, on_end, false);
     } else {
         sigaction(number, &plain, NULL);
     }

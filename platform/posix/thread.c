@@ -7,6 +7,7 @@
 
 #include "platform/clock.h"
 #include "platform/lock_order.h"
+#include "platform/posix/crash_stack.h"
 #include "platform/posix/fail.h"
 #include "platform/posix/family.h"
 
@@ -113,8 +114,10 @@ void host_cond_broadcast(struct host_cond *cond)
 static void *thread_main(void *opaque)
 {
     struct host_thread *thread = opaque;
+    void *stack = crash_stack_begin();
     family_thread_name(thread->name);
     thread->fn(thread->opaque);
+    crash_stack_end(stack);
     return NULL;
 }
 

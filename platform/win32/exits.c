@@ -21,6 +21,7 @@
 
 static _Atomic(exits_restore_fn *) restores[RESTORES_MAX];
 static atomic_uint restore_count;
+static _Atomic(exits_crash_fn *) crash_fn;
 static LPTOP_LEVEL_EXCEPTION_FILTER filter_before;
 static _Atomic int64_t first_quit_ns;
 
@@ -39,9 +40,20 @@ static void restore_all(void)
     }
 }
 
+static void crash_report(EXCEPTION_POINTERS *pointers)
+{
+    exits_crash_fn *report = atomic_load(&crash_fn);
+    ULONG_PTR low, high;
+    restore_all();
+    if (report) {
+        GetCurrentThreadStackLimits(&low, &high);
+        report(&(struct exits_crash){ pointers, .stack_low = low, .stack_high = high });
+    }
+}
+
 static LONG WINAPI on_crash(EXCEPTION_POINTERS *what)
 {
-    restore_all();
+    crash_report(what);
     return filter_before ? filter_before(what) : EXCEPTION_CONTINUE_SEARCH;
 }
 
@@ -49,7 +61,10 @@ static LONG WINAPI on_crash(EXCEPTION_POINTERS *what)
 static void on_abort(int number)
 {
     (void)number;
-    restore_all();
+    CONTEXT context;
+    RtlCaptureContext(&context);
+    EXCEPTION_RECORD record = { .ExceptionCode = EXITS_ABORTED };
+    crash_report(&(EXCEPTION_POINTERS){ &record, &context });
 }
 
 static bool call_one(host_quit_fn *const *fn, void *const *opaque)
@@ -110,6 +125,12 @@ void exits_guard(exits_restore_fn *restore)
     unsigned slot = atomic_fetch_add(&restore_count, 1);
     assert(slot < RESTORES_MAX);
     atomic_store(&restores[slot], restore);
+}
+
+void exits_on_crash(exits_crash_fn *fn)
+{
+    exits_start();
+    atomic_store(&crash_fn, fn);
 }
 
 void exits_on_interrupt(bool (*fn)(void))
