@@ -62,15 +62,24 @@ struct machine_gpu {
     uint64_t memory_max;   /* bytes of the host for the guest's pictures */
 };
 
+/* A port of a virtio console (-device virtconsole, virtserialport). */
+struct machine_port {
+    char *chardev;
+    char *name;
+    unsigned number;
+    bool terminal;
+};
+
 /* A virtio device on a slot (-device), in command-line order. */
 struct machine_device {
     enum machine_device_kind kind;
     char *id;
-    char *backend; /* id of the drive, net or chardev; NULL where there is none */
+    char *backend; /* id of the drive or net; NULL where there is none */
     char *serial;
     uint8_t mac[6];
     enum input_kind input; /* what kind of DEVICE_INPUT */
     struct machine_gpu gpu; /* of DEVICE_GPU */
+    GPtrArray *ports;      /* of struct machine_port: of a DEVICE_CONSOLE; else NULL */
 };
 
 /* Everything about a machine that a user can choose. Strings owned; see machine_config_clear. */
@@ -92,7 +101,7 @@ struct machine_config {
     struct machine_flash flash[2];
     /* Chardevs are made by the caller, before machine_new, on machine_context(). */
     struct chardev *serial;  /* NULL: none */
-    GHashTable *chardevs;    /* id -> struct chardev, for -device virtconsole */
+    GHashTable *chardevs;    /* id -> struct chardev, for the ports of consoles */
 };
 
 /* Why machine_run returned. */
@@ -100,6 +109,9 @@ enum machine_end { MACHINE_POWEROFF, MACHINE_REBOOT_REFUSED, MACHINE_QUIT, MACHI
 
 /* Sets the defaults: 1 hart, 128 MiB as on the well-known virt machine, everything empty. */
 void machine_config_init(struct machine_config *config);
+
+/* Adds an empty port to a DEVICE_CONSOLE, which owns it. */
+struct machine_port *machine_port_add(struct machine_device *console);
 
 /* Frees what the configuration owns. */
 void machine_config_clear(struct machine_config *config);

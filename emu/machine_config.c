@@ -24,12 +24,31 @@ static void net_options_free(void *opaque)
     g_free(net);
 }
 
+static void port_free(void *opaque)
+{
+    struct machine_port *port = opaque;
+    g_free(port->chardev);
+    g_free(port->name);
+    g_free(port);
+}
+
+struct machine_port *machine_port_add(struct machine_device *console)
+{
+    struct machine_port *port = g_new0(struct machine_port, 1);
+    if (console->ports == NULL) {
+        console->ports = g_ptr_array_new_with_free_func(port_free);
+    }
+    g_ptr_array_add(console->ports, port);
+    return port;
+}
+
 static void device_options_free(void *opaque)
 {
     struct machine_device *device = opaque;
     g_free(device->id);
     g_free(device->backend);
     g_free(device->serial);
+    g_clear_pointer(&device->ports, g_ptr_array_unref);
     g_free(device);
 }
 

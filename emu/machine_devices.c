@@ -130,9 +130,9 @@ void machine_close_backends(struct machine *machine)
 
 /* Finds the backend that a device names and takes it: it may have one device only. */
 static void *machine_take(struct machine *machine, GHashTable *backends, const char *kind,
-                          const struct machine_device *options, GError **error)
+                          const char *named, GError **error)
 {
-    const char *id = options->backend != NULL ? options->backend : "";
+    const char *id = named != NULL ? named : "";
     void *backend = g_hash_table_lookup(backends, id);
     if (backend == NULL) {
         machine_fail(error, "there is no %s with the id '%s'", kind, id);
@@ -150,7 +150,8 @@ static struct virtio_device *machine_new_blk(struct machine *machine,
                                              const struct machine_device *options, const char *id,
                                              GError **error)
 {
-    struct block *block = machine_take(machine, machine->blocks, "drive", options, error);
+    struct block *block =
+        machine_take(machine, machine->blocks, "drive", options->backend, error);
     return block != NULL ? virtio_blk_new(id, &machine->services, block, options->serial, error)
                          : NULL;
 }
@@ -159,7 +160,8 @@ static struct virtio_device *machine_new_net(struct machine *machine,
                                              const struct machine_device *options, const char *id,
                                              GError **error)
 {
-    struct net_backend *net = machine_take(machine, machine->nets, "network", options, error);
+    struct net_backend *net =
+        machine_take(machine, machine->nets, "network", options->backend, error);
     return net != NULL ? virtio_net_new(id, &machine->services, net, options->mac, error) : NULL;
 }
 
@@ -168,8 +170,21 @@ static struct virtio_device *machine_new_console(struct machine *machine,
                                                  const struct machine_device *options,
                                                  const char *id, GError **error)
 {
-    struct chardev *chardev = machine_take(machine, config->chardevs, "chardev", options, error);
-    return chardev != NULL ? virtio_console_new(id, &machine->services, chardev, error) : NULL;
+    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS];
+    unsigned count = options->ports != NULL ? options->ports->len : 0;
+    if (count > VIRTIO_CONSOLE_PORTS) {
+        machine_fail(error, "the console '%s' has too many ports%s", id, "");
+        return NULL;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        const struct machine_port *port = g_ptr_array_index(options->ports, i);
+        ports[i] = (struct virtio_console_port){ port->number, NULL, port->name, port->terminal };
+        ports[i].chardev = machine_take(machine, config->chardevs, "chardev", port->chardev, error);
+        if (ports[i].chardev == NULL) {
+            return NULL;
+        }
+    }
+    return virtio_console_new(id, &machine->services, ports, count, error);
 }
 
 static struct virtio_device *machine_new_gpu(struct machine *machine,

@@ -14,9 +14,12 @@
 #define GPU_YRES 768
 
 struct device_keys {
-    char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name;
+    char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name, *bus;
+    uint64_t number;
     uint64_t xres, yres, max_outputs, max_hostmem;
 };
+
+#define NUMBER_UNSAID UINT64_MAX
 
 static const char *const only_off[] = { "off", NULL };
 
@@ -72,16 +75,18 @@ static const struct key_row gpu_rows[] = {
 
 static const struct key_row serial_rows[] = { ID_ROW, END_ROW };
 
-static const struct key_row console_rows[] = {
+static const struct key_row port_rows[] = {
     ID_ROW,
     { "chardev", KEY_STRING, DEVICE(chardev), "id of a -chardev", NULL, 0 },
-    { "name", KEY_STRING, DEVICE(name), "not shown to the guest", NULL, 0 },
+    { "name", KEY_STRING, DEVICE(name), "what the guest knows it by", NULL, 0 },
+    { "nr", KEY_NUMBER, DEVICE(number), "its number", NULL, VIRTIO_CONSOLE_PORTS - 1 },
+    { "bus", KEY_STRING, DEVICE(bus), "ID.0 of a virtio-serial-device", NULL, 0 },
     END_ROW,
 };
 
 typedef bool device_take_fn(struct plan *plan, struct device_keys *keys, GError **error);
 
-static device_take_fn blk_take, net_take, rng_take, serial_take, console_take;
+static device_take_fn blk_take, net_take, rng_take, serial_take, console_take, port_take;
 static device_take_fn gpu_take;
 static device_take_fn keyboard_take, tablet_take, mouse_take, touchscreen_take;
 
@@ -99,8 +104,9 @@ static const struct device_name {
     { "virtio-tablet-device", input_rows, tablet_take, "a pointer that needs no grab" },
     { "virtio-mouse-device", input_rows, mouse_take, "a pointer that is moved" },
     { "virtio-multitouch-device", input_rows, touchscreen_take, "a touchscreen" },
-    { "virtio-serial-device", serial_rows, serial_take, "carries one virtconsole" },
-    { "virtconsole", console_rows, console_take, "a console: hvc0" },
+    { "virtio-serial-device", serial_rows, serial_take, "carries ports" },
+    { "virtconsole", port_rows, console_take, "a port that is a console: hvc0" },
+    { "virtserialport", port_rows, port_take, "a port for programs, by its name" },
 };
 
 static struct machine_device *device_add(struct plan *plan, enum machine_device_kind kind,
@@ -200,22 +206,89 @@ static bool serial_take(struct plan *plan, struct device_keys *keys, GError **er
     return true;
 }
 
-/* The port goes to the last virtio-serial-device that has none. */
-static bool console_take(struct plan *plan, struct device_keys *keys, GError **error)
+/* The virtio-serial-device that a port is for: the one named by bus=, or the last. */
+static struct machine_device *port_device(const struct plan *plan, const char *bus)
 {
-    GPtrArray *devices = plan->config.devices;
-    if (!keys->chardev) {
-        return usage_error(error, "-device virtconsole: what is behind it? Say chardev=ID");
+    for (guint i = plan->config.devices->len; i > 0; i--) {
+        struct machine_device *device = plan->config.devices->pdata[i - 1];
+        g_autofree char *name = g_strconcat(device->id, ".0", NULL);
+        if (device->kind == DEVICE_CONSOLE && (!bus || strcmp(bus, name) == 0)) {
+            return device;
+        }
     }
-    for (guint i = devices->len; i > 0; i--) {
-        struct machine_device *device = devices->pdata[i - 1];
-        if (device->kind == DEVICE_CONSOLE && !device->backend) {
-            device->backend = g_steal_pointer(&keys->chardev);
+    return NULL;
+}
+
+static bool port_taken(const struct machine_device *device, uint64_t number)
+{
+    for (guint i = 0; device->ports && i < device->ports->len; i++) {
+        if (((const struct machine_port *)device->ports->pdata[i])->number == number) {
             return true;
         }
     }
-    return usage_error(error, "-device virtconsole: it needs a '-device virtio-serial-device' of "
-                              "its own before it");
+    return false;
+}
+
+/* Port 0 is for a console: guests that know one port only take it for that. */
+static bool port_number(const char *what, const struct machine_device *device, bool terminal,
+                        uint64_t *number, GError **error)
+{
+    if (*number == 0 && !terminal) {
+        return usage_error(error, "-device %s: port 0 is for a virtconsole: say nr=1 or more",
+                           what);
+    }
+    if (*number != NUMBER_UNSAID) {
+        return !port_taken(device, *number) ||
+               usage_error(error, "-device %s: port %d is taken: leave nr= out", what,
+                           (int)*number);
+    }
+    for (*number = terminal ? 0 : 1; *number < VIRTIO_CONSOLE_PORTS; ++*number) {
+        if (!port_taken(device, *number)) {
+            return true;
+        }
+    }
+    return usage_error(error,
+                       "-device %s: a virtio-serial-device has %d ports, and they are taken: add "
+                       "another one before it",
+                       what, VIRTIO_CONSOLE_PORTS);
+}
+
+static bool port_add(struct plan *plan, const char *what, bool terminal, struct device_keys *keys,
+                     GError **error)
+{
+    struct machine_device *device = port_device(plan, keys->bus);
+    if (!keys->chardev) {
+        return usage_error(error, "-device %s: what is behind it? Say chardev=ID", what);
+    }
+    if (!device && keys->bus) {
+        return usage_error(error,
+                           "-device %s: there is no bus '%s': write bus=ID.0 for a '-device "
+                           "virtio-serial-device,id=ID' before it",
+                           what, keys->bus);
+    }
+    if (!device) {
+        return usage_error(error, "-device %s: it needs a '-device virtio-serial-device' before it",
+                           what);
+    }
+    if (!port_number(what, device, terminal, &keys->number, error)) {
+        return false;
+    }
+    struct machine_port *port = machine_port_add(device);
+    port->chardev = g_steal_pointer(&keys->chardev);
+    port->name = g_steal_pointer(&keys->name);
+    port->number = (unsigned)keys->number;
+    port->terminal = terminal;
+    return true;
+}
+
+static bool console_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    return port_add(plan, "virtconsole", true, keys, error);
+}
+
+static bool port_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    return port_add(plan, "virtserialport", false, keys, error);
 }
 
 static const struct device_name *device_find(const char *name)
@@ -280,7 +353,7 @@ bool option_device(struct plan *plan, const char *value, GError **error)
         plan_answer(plan, "%s: %s\n%s", name, device->help, text);
         return true;
     }
-    struct device_keys keys = { 0 };
+    struct device_keys keys = { .number = NUMBER_UNSAID };
     g_autofree char *place = g_strconcat("-device ", name, NULL);
     bool taken = (!*rest || keys_parse(place, rest, NULL, device->rows, &keys, error)) &&
                  device->take(plan, &keys, error);

@@ -88,21 +88,30 @@ static struct reference reference_of(const struct plan *plan, enum machine_devic
     case DEVICE_NET:
         return (struct reference){ "-device virtio-net-device", "-netdev", plan->config.nets,
                                    net_id };
-    case DEVICE_CONSOLE:
-        return (struct reference){ "-device virtconsole", "-chardev", plan->chardevs, chardev_id };
     case DEVICE_RNG:
         return (struct reference){ "-device virtio-rng-device", "-object", plan->rngs, string_id };
+    case DEVICE_CONSOLE:
     case DEVICE_INPUT:
     case DEVICE_GPU:   break;
     }
-    g_assert_not_reached(); /* nothing is behind it */
+    g_assert_not_reached(); /* nothing, or ports, is behind it */
+}
+
+static bool stream_known(const struct plan *plan, const char *option, const char *id,
+                         GError **error)
+{
+    return !id || plan_find_chardev(plan, id) ||
+           reference_unknown(plan->chardevs, chardev_id, option, "-chardev", id, error);
 }
 
 static bool device_check(struct plan *plan, struct machine_device *device, GError **error)
 {
-    if (!device->backend && device->kind == DEVICE_CONSOLE) {
-        return usage_error(error, "-device virtio-serial-device: it needs a '-device "
-                                  "virtconsole,chardev=ID' after it");
+    for (guint i = 0; device->ports && i < device->ports->len; i++) {
+        const struct machine_port *port = device->ports->pdata[i];
+        if (!stream_known(plan, port->terminal ? "-device virtconsole" : "-device virtserialport",
+                          port->chardev, error)) {
+            return false;
+        }
     }
     if (device->backend) {
         struct reference to = reference_of(plan, device->kind);
@@ -226,7 +235,10 @@ static guint chardev_users(const struct plan *plan, const char *id)
     count += plan->serial && strcmp(plan->serial, id) == 0;
     for (guint i = 0; i < plan->config.devices->len; i++) {
         const struct machine_device *device = plan->config.devices->pdata[i];
-        count += device->kind == DEVICE_CONSOLE && strcmp(device->backend, id) == 0;
+        for (guint j = 0; device->ports && j < device->ports->len; j++) {
+            const struct machine_port *port = device->ports->pdata[j];
+            count += strcmp(port->chardev, id) == 0;
+        }
     }
     return count;
 }
@@ -247,13 +259,6 @@ static bool chardevs_check(const struct plan *plan, GError **error)
         }
     }
     return true;
-}
-
-static bool stream_known(const struct plan *plan, const char *option, const char *id,
-                         GError **error)
-{
-    return !id || plan_find_chardev(plan, id) ||
-           reference_unknown(plan->chardevs, chardev_id, option, "-chardev", id, error);
 }
 
 static bool streams_check(struct plan *plan, GError **error)

@@ -96,9 +96,10 @@ static void fronts_give(struct streams *streams, struct plan *plan)
     }
     for (guint i = 0; i < config->devices->len; i++) {
         const struct machine_device *device = config->devices->pdata[i];
-        if (device->kind == DEVICE_CONSOLE) {
-            g_hash_table_replace(config->chardevs, g_strdup(device->backend),
-                                 front_take(streams, device->backend));
+        for (guint j = 0; device->ports && j < device->ports->len; j++) {
+            const struct machine_port *port = device->ports->pdata[j];
+            g_hash_table_replace(config->chardevs, g_strdup(port->chardev),
+                                 front_take(streams, port->chardev));
         }
     }
     for (guint i = 0; i < plan->monitors->len; i++) {

@@ -81,6 +81,13 @@ void chardev_accept_input(struct chardev *chardev)
     }
 }
 
+void chardev_set_client_open(struct chardev *chardev, bool open)
+{
+    if (chardev->class->client_open != NULL) {
+        chardev->class->client_open(chardev, open);
+    }
+}
+
 bool chardev_get_size(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows)
 {
     return chardev->class->get_size != NULL &&

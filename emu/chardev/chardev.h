@@ -44,6 +44,8 @@ struct chardev_class {
     size_t (*write)(struct chardev *chardev, const uint8_t *data, size_t size);
     /* The client can take bytes again. Optional. */
     void (*accept_input)(struct chardev *chardev);
+    /* A program in the guest opened or closed the port in front. Optional. */
+    void (*client_open)(struct chardev *chardev, bool open);
     /* The size of the terminal behind, in characters; false if there is none. Optional. */
     bool (*get_size)(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows);
     /* Closes and frees what is behind. */
@@ -112,6 +114,10 @@ size_t chardev_write(struct chardev *chardev, const uint8_t *data, size_t size);
 
 /* The size of the terminal behind, in characters; false if what is behind is no terminal. */
 bool chardev_get_size(struct chardev *chardev, unsigned *ret_columns, unsigned *ret_rows);
+
+/* Tells what is behind that a program in the guest has opened or closed the port in front; a port
+ * that cannot tell is always open. */
+void chardev_set_client_open(struct chardev *chardev, bool open);
 
 /* The client has room again. */
 void chardev_accept_input(struct chardev *chardev);

@@ -21,7 +21,7 @@
 
 struct virtio_device;
 
-#define VIRTIO_QUEUES_MAX 8
+#define VIRTIO_QUEUES_MAX 18
 
 /* Feature bits that belong to no device (section 6). */
 enum { VIRTIO_F_INDIRECT_DESC = 28, VIRTIO_F_EVENT_IDX = 29, VIRTIO_F_VERSION_1 = 32 };
@@ -146,9 +146,20 @@ struct virtio_device *virtio_blk_new(const char *id, const struct device_service
 struct virtio_device *virtio_net_new(const char *id, const struct device_services *services,
                                      struct net_backend *net, const uint8_t *mac, GError **error);
 
-/* A console with one port. Owns nothing of `chardev`. */
+#define VIRTIO_CONSOLE_PORTS 8
+
+/* A port of a console. */
+struct virtio_console_port {
+    unsigned number; /* below VIRTIO_CONSOLE_PORTS; old drivers know only port 0 */
+    struct chardev *chardev;
+    const char *name; /* what the guest knows it by, at most 64 bytes; NULL: nothing */
+    bool terminal;    /* a console of the guest, else a port for its programs */
+};
+
+/* A console with `count` ports, each with a number of its own. Owns no chardev. */
 struct virtio_device *virtio_console_new(const char *id, const struct device_services *services,
-                                         struct chardev *chardev, GError **error);
+                                         const struct virtio_console_port *ports, unsigned count,
+                                         GError **error);
 
 /* A keyboard, pointer or touchscreen. Owns nothing of `hub`. `serial` is at most 128 bytes, or
  * NULL. */

@@ -181,17 +181,35 @@ static void test_socket_options(void)
     plan_clear(&plan);
 }
 
+static void check_port(const struct machine_device *device, guint index, unsigned number,
+                       const char *chardev, const char *name, bool terminal)
+{
+    g_assert_cmpint(device->kind, ==, DEVICE_CONSOLE);
+    const struct machine_port *port = device->ports->pdata[index];
+    g_assert_cmpuint(port->number, ==, number);
+    g_assert_cmpstr(port->chardev, ==, chardev);
+    g_assert_cmpstr(port->name, ==, name);
+    g_assert_cmpint(port->terminal, ==, terminal);
+}
+
 static void test_console(void)
 {
     struct plan plan;
     plan_of(&plan, "-chardev null,id=c -device virtio-serial-device,id=vs "
                    "-device virtconsole,chardev=c -chardev file,path=x,id=d "
-                   "-device virtio-serial-device -device virtconsole,chardev=d");
+                   "-device virtio-serial-device -device virtconsole,chardev=d "
+                   "-chardev null,id=e -device virtserialport,chardev=e,bus=vs.0,name=org.x "
+                   "-chardev null,id=f -device virtserialport,chardev=f,nr=5 "
+                   "-chardev null,id=g -device virtconsole,chardev=g");
     const GPtrArray *devices = plan.config.devices;
     g_assert_cmpuint(devices->len, ==, 2);
-    g_assert_cmpstr(((struct machine_device *)devices->pdata[0])->backend, ==, "c");
-    g_assert_cmpstr(((struct machine_device *)devices->pdata[0])->id, ==, "vs");
-    g_assert_cmpstr(((struct machine_device *)devices->pdata[1])->backend, ==, "d");
+    const struct machine_device *first = devices->pdata[0], *second = devices->pdata[1];
+    g_assert_cmpstr(first->id, ==, "vs");
+    check_port(first, 0, 0, "c", NULL, true);
+    check_port(first, 1, 1, "e", "org.x", false);
+    check_port(second, 0, 0, "d", NULL, true);
+    check_port(second, 1, 5, "f", NULL, false);
+    check_port(second, 2, 1, "g", NULL, true);
     plan_clear(&plan);
 }
 

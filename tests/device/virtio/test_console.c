@@ -1,4 +1,4 @@
-/* Goal: a console passes every byte both ways, however slow the other end is. */
+/* Goal: a console passes every byte both ways on each port, however slow the other end is. */
 #include <string.h>
 
 #include <glib.h>
@@ -6,7 +6,10 @@
 #include "emu/chardev/backend.h"
 #include "tests/device/virtio/driver.h"
 
-enum { RX, TX };
+enum { RX, TX, CONTROL_RX, CONTROL_TX, PORT1_RX, PORT1_TX };
+enum { F_MULTIPORT = 1 };
+
+#define ONE_PORT (UINT64_MAX & ~(1ull << F_MULTIPORT))
 
 /* A chardev that takes only so much, and a terminal of a known size. */
 struct slow {
@@ -58,10 +61,11 @@ static void setup(unsigned columns)
     slow->room = SIZE_MAX;
     slow->columns = columns;
     slow->rows = 50;
-    struct virtio_device *dev = virtio_console_new("con0", &d.services, &slow->chardev, &error);
+    const struct virtio_console_port port = { .chardev = &slow->chardev, .terminal = true };
+    struct virtio_device *dev = virtio_console_new("con0", &d.services, &port, 1, &error);
     g_assert_no_error(error);
     driver_plug(&d, dev);
-    driver_start(&d, UINT64_MAX, 16);
+    driver_start(&d, ONE_PORT, 16);
     driver_poll(&d);
 }
 
@@ -126,7 +130,7 @@ static void test_slow_output(void)
     g_assert_true(driver_take_used(&d, TX, &head, &size));
     slow->room = 1;
     send("xyz");
-    driver_start(&d, UINT64_MAX, 16); /* a reset forgets the half that was sent */
+    driver_start(&d, ONE_PORT, 16); /* a reset forgets the half that was sent */
     slow->room = 100;
     send("new");
     check_output("0123456789abcxnew");
@@ -189,7 +193,7 @@ static void test_bad_buffers(void)
     driver_add(&d, RX, &(struct driver_segment){ driver_alloc(&d, 4, 1), 4, false }, 1);
     g_assert_cmpuint(chardev_client_room(&slow->chardev), ==, 0);
     g_assert_true(d.dev->broken);
-    driver_start(&d, UINT64_MAX, 16);
+    driver_start(&d, ONE_PORT, 16);
     send("alive");
     check_output("alive");
     finish();
@@ -199,7 +203,8 @@ static void test_taken(void)
 {
     g_autoptr(GError) error = NULL;
     setup(0);
-    g_assert_null(virtio_console_new("con1", &d.services, &slow->chardev, &error));
+    const struct virtio_console_port port = { .chardev = &slow->chardev };
+    g_assert_null(virtio_console_new("con1", &d.services, &port, 1, &error));
     g_assert_nonnull(strstr(error->message, "slow"));
     finish();
 }

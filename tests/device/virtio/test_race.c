@@ -99,7 +99,8 @@ static void test_console(void)
 {
     driver_init(&d);
     struct chardev *chardev = chardev_new_null(d.ctx, "null0");
-    race(virtio_console_new("con0", &d.services, chardev, NULL));
+    const struct virtio_console_port port = { .chardev = chardev, .terminal = true };
+    race(virtio_console_new("con0", &d.services, &port, 1, NULL));
     driver_unplug(&d);
     chardev_free(chardev);
     driver_finish(&d);
