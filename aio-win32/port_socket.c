@@ -1,50 +1,15 @@
 /*
  * Sockets of the completion port: polls of the socket driver, AFD, which are level-triggered and
  * answer once.
- *
- * The request and its structure are not documented, but half the world's event loops rest on them
- * (libuv, mio, wepoll). An answered poll is asked again before the next wait; a poll that is
- * pending for too little is cancelled and asked again when the cancellation has come.
+ * An answered poll is asked again before the next wait; a poll that is pending for too little is
+ * cancelled and asked again when the cancellation has come.
  */
+#include "aio-win32/afd.h"
 #include "aio-win32/port.h"
-
-#include <winternl.h>
 
 #include <assert.h>
 
 #include "platform/error.h"
-
-#define IOCTL_AFD_POLL 0x00012024
-#ifndef SIO_BASE_HANDLE
-#define SIO_BASE_HANDLE 0x48000022
-#endif
-
-enum afd_event {
-    AFD_RECEIVE = 0x1,
-    AFD_RECEIVE_URGENT = 0x2,
-    AFD_SEND = 0x4,
-    AFD_DISCONNECT = 0x8,
-    AFD_ABORT = 0x10,
-    AFD_LOCAL_CLOSE = 0x20,
-    AFD_ACCEPT = 0x80,
-    AFD_CONNECT_FAIL = 0x100,
-};
-
-#define AFD_ENDS     (AFD_DISCONNECT | AFD_ABORT | AFD_LOCAL_CLOSE | AFD_CONNECT_FAIL)
-#define AFD_READABLE (AFD_RECEIVE | AFD_RECEIVE_URGENT | AFD_ACCEPT | AFD_ENDS)
-#define AFD_WRITABLE (AFD_SEND | AFD_ABORT | AFD_LOCAL_CLOSE | AFD_CONNECT_FAIL)
-
-/* In and out of the request. */
-struct afd_poll {
-    LARGE_INTEGER timeout;
-    ULONG count;
-    ULONG exclusive;
-    struct {
-        HANDLE handle;
-        ULONG events;
-        LONG status;
-    } sockets[1];
-};
 
 /* Lives until its handler is removed and no request is pending. */
 struct port_socket {
@@ -58,34 +23,19 @@ struct port_socket {
     struct port_socket *arm_next;
 };
 
-/* The driver itself; where it cannot be opened by name, a socket gets us there as well. */
-static HANDLE afd_open(void)
-{
-    static const WCHAR name[] = L"\\Device\\Afd\\Tinamou";
-    UNICODE_STRING path = { sizeof(name) - sizeof(WCHAR), sizeof(name), (WCHAR *)name };
-    OBJECT_ATTRIBUTES attributes = { .Length = sizeof(attributes), .ObjectName = &path };
-    IO_STATUS_BLOCK status;
-    HANDLE afd;
-    SOCKET peer;
-
-    if (NtCreateFile(&afd, SYNCHRONIZE, &attributes, &status, NULL, 0,
-                     FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN, 0, NULL, 0) >= 0) {
-        return afd;
-    }
-    peer = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
-                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-    return peer == INVALID_SOCKET ? NULL : (HANDLE)peer;
-}
-
 bool port_sockets_start(struct port_waiter *port, GError **error)
 {
     WSADATA data;
 
     WSAStartup(MAKEWORD(2, 2), &data); /* counted: a handle may come before any socket does */
-    port->afd = afd_open();
-    if (!port->afd || !CreateIoCompletionPort(port->afd, port->port, PORT_SOCKET, 0)) {
+    port->afd = afd_open(error);
+    if (!port->afd) {
+        return false;
+    }
+    if (!CreateIoCompletionPort(port->afd, port->port, PORT_SOCKET, 0)) {
         return host_error_set(error, HOST_ERROR_UNSUPPORTED,
-                              "cannot open the socket driver: error %lu", GetLastError());
+                              "the socket driver takes no completion port: error %lu",
+                              GetLastError());
     }
     return true;
 }
@@ -111,8 +61,7 @@ static struct port_socket *socket_add(struct port_waiter *port, struct aio_handl
                                       GError **error)
 {
     struct port_socket *polled;
-    SOCKET socket = (SOCKET)handler->handle.os, bottom = INVALID_SOCKET;
-    DWORD size;
+    SOCKET socket = (SOCKET)handler->handle.os;
     int type, length = sizeof(type);
 
     if (getsockopt(socket, SOL_SOCKET, SO_TYPE, (char *)&type, &length) != 0) {
@@ -120,12 +69,8 @@ static struct port_socket *socket_add(struct port_waiter *port, struct aio_handl
                        WSAGetLastError());
         return NULL;
     }
-    if (WSAIoctl(socket, SIO_BASE_HANDLE, NULL, 0, &bottom, sizeof(bottom), &size, NULL, NULL) !=
-        0) {
-        bottom = socket;
-    }
     polled = g_new0(struct port_socket, 1);
-    polled->handle = (HANDLE)bottom;
+    polled->handle = afd_socket(socket);
     polled->handler = handler;
     handler->backend[1] = polled;
     socket_to_arm(port, polled);
@@ -173,14 +118,10 @@ bool port_socket_update(struct port_waiter *port, struct aio_handler *handler, u
 static void socket_arm(struct port_waiter *port, struct port_socket *polled)
 {
     polled->overlapped = (OVERLAPPED){ 0 };
-    polled->poll = (struct afd_poll){ .timeout.QuadPart = INT64_MAX, .count = 1 };
-    polled->poll.sockets[0].handle = polled->handle;
-    polled->poll.sockets[0].events = afd_events(polled->want);
     polled->asked = polled->want;
     port->sockets_pending++;
-    if (!DeviceIoControl(port->afd, IOCTL_AFD_POLL, &polled->poll, sizeof(polled->poll),
-                         &polled->poll, sizeof(polled->poll), NULL, &polled->overlapped) &&
-        GetLastError() != ERROR_IO_PENDING) {
+    if (!afd_ask(port->afd, polled->handle, afd_events(polled->want), &polled->poll,
+                 &polled->overlapped)) {
         /* No packet will come. The socket is of no use any more: let the handler find out. */
         port->sockets_pending--;
         polled->asked = 0;

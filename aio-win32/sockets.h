@@ -6,8 +6,12 @@
 
 #include "aio/waiter.h"
 
+struct set_socket;
+
 struct socket_set {
-    HANDLE event; /* set by the system when something may have come */
+    HANDLE event;               /* set by the system when something may have come */
+    HANDLE afd;                 /* asked for room in full sockets; NULL until there is a socket */
+    struct set_socket *removed; /* with a question that is not answered yet */
     bool changed;
     unsigned count;
     unsigned capacity;
@@ -18,7 +22,7 @@ struct socket_set {
 /* Makes an empty set. */
 bool socket_set_init(struct socket_set *set, GError **error);
 
-/* Ends a set. */
+/* Ends a set that no socket is in. */
 void socket_set_finish(struct socket_set *set);
 
 /* Makes the socket set the event for every network event, or no more. Handlers' lock held. */
@@ -29,9 +33,5 @@ bool socket_set_update(struct socket_set *set, struct aio_handler *handler, unsi
 void socket_set_prepare(struct socket_set *set, struct aio_context *ctx);
 
 /* Clears the event, looks at every socket and reports those that are ready; true if one is. What
- * comes later sets the event. */
+ * comes later sets the event. Home thread. */
 bool socket_set_look(struct socket_set *set, struct aio_context *ctx);
-
-/* Whether some socket is to be written and was not writable at the last look: the system reports
- * that only after a send was refused, so the level must be looked at again from time to time. */
-bool socket_set_write_blocked(const struct socket_set *set);

@@ -13,12 +13,8 @@
 
 #include "aio-win32/sockets.h"
 #include "aio-win32/timeout.h"
-#include "platform/clock.h"
 #include "platform/error.h"
 #include "platform/event.h"
-
-/* How long a socket that is to be written may be ready unnoticed; see sockets.h. */
-#define WRITE_RECHECK_NS INT64_C(10000000)
 
 struct wfmo_waiter {
     struct aio_waiter base;
@@ -167,10 +163,6 @@ bool wfmo_wait(struct aio_waiter *waiter, int64_t until_ns)
     aio_handlers_unlock(waiter->ctx);
     if (socket_set_look(&wfmo->sockets, waiter->ctx)) {
         until_ns = 0;
-    } else if (until_ns != 0 && socket_set_write_blocked(&wfmo->sockets)) {
-        int64_t recheck_ns = host_monotonic_ns() + WRITE_RECHECK_NS;
-
-        until_ns = until_ns < recheck_ns ? until_ns : recheck_ns;
     }
     index = wfmo_wait_array(wfmo, until_ns) - WAIT_OBJECT_0;
     if (index < wfmo->length) {

@@ -6,8 +6,10 @@
 #include <glib.h>
 
 #include "aio/context.h"
+#include "aio/loop.h"
 #include "aio/notifier.h"
 #include "aio/timer.h"
+#include "platform/clock.h"
 #include "platform/process.h"
 #include "platform/socket.h"
 #include "platform/thread.h"
@@ -161,6 +163,67 @@ static void test_socket_write(struct fixture *fixture, gconstpointer way)
     pair_close(&pair);
 }
 
+/* Sends while the loop says that there is room, so that no send is refused. */
+static void pair_fill(struct pair *pair)
+{
+    static char block[65536];
+
+    for (unsigned quiet = 0; quiet < 20; quiet++) { /* a sender is told after a while */
+        pair->writes = 0;
+        poll(pair->fixture, false);
+        if (pair->writes > 0) {
+            quiet = 0;
+            g_assert_cmpint(host_socket_send(pair->near, block, sizeof(block)), >, 0);
+        }
+    }
+    pair->writes = 0;
+}
+
+struct drainer {
+    struct pair *pair;
+    struct aio_context *ctx;
+    uint64_t waits; /* that the loop had begun when the room came */
+};
+
+/* Makes room after a while in which the loop should have slept in one wait. */
+static void drainer_run(void *opaque)
+{
+    static char block[65536];
+    struct drainer *drainer = opaque;
+    int64_t then_ns = host_monotonic_ns() + 150000000;
+
+    while (host_monotonic_ns() < then_ns) {
+        host_thread_yield();
+    }
+    drainer->waits = atomic_load(&drainer->ctx->stats.waits);
+    while (host_socket_receive(drainer->pair->far, block, sizeof(block)) > 0) {
+    }
+}
+
+/* Room in a socket that is full though no send was refused: an edge on some hosts, and still it is
+ * told at once, and nobody looks at the socket again and again meanwhile. */
+static void test_socket_room(struct fixture *fixture, gconstpointer way)
+{
+    struct pair pair;
+    struct drainer drainer = { .pair = &pair, .ctx = fixture->base.ctx };
+    struct host_thread *thread;
+    uint64_t before;
+
+    (void)way;
+    pair_open(&pair, fixture);
+    pair_handle(&pair, NULL, pair_write);
+    pair_fill(&pair);
+    before = atomic_load(&fixture->base.ctx->stats.waits);
+    thread = host_thread_new("drainer", drainer_run, &drainer, NULL);
+    poll_until(fixture, &pair.writes, 1);
+    host_thread_join(thread);
+    if (!fixture->base.way->source) { /* glib's waits are not counted */
+        g_assert_cmpint(drainer.waits - before, <=, 4);
+    }
+    pair_fill(&pair); /* removed while the host is to tell of room */
+    pair_close(&pair);
+}
+
 static void test_hang_up(struct fixture *fixture, gconstpointer way)
 {
     struct pair pair;
@@ -270,6 +333,45 @@ static void test_full(struct fixture *fixture, gconstpointer way)
     }
 }
 
+/* What is removed after it was signalled and before anybody looked is not told any more. */
+static void test_remove_signalled(struct fixture *fixture, gconstpointer way)
+{
+    struct many many[20];
+    unsigned fired[2];
+    GError *error = NULL;
+
+    (void)way;
+    for (unsigned i = 0; i < G_N_ELEMENTS(many); i++) {
+        many[i].fired = &fired[i % 2];
+        event_notifier_init(&many[i].notifier, false, &error);
+        g_assert_no_error(error);
+    }
+    for (unsigned round = 0; round < 20; round++) {
+        fired[0] = fired[1] = 0;
+        for (unsigned i = 0; i < G_N_ELEMENTS(many); i++) {
+            aio_set_event_notifier(fixture->base.ctx, &many[i].notifier, many_fired, &error);
+            g_assert_no_error(error);
+        }
+        g_assert_false(poll(fixture, false)); /* the host waits for them all */
+        for (unsigned i = 0; i < G_N_ELEMENTS(many); i++) {
+            event_notifier_set(&many[i].notifier);
+        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(many); i += 2) {
+            aio_set_event_notifier(fixture->base.ctx, &many[i].notifier, NULL, NULL);
+            event_notifier_test_and_clear(&many[i].notifier);
+        }
+        poll_until(fixture, &fired[1], G_N_ELEMENTS(many) / 2);
+        g_assert_cmpint(fired[0], ==, 0);
+        g_assert_false(poll(fixture, false));
+        for (unsigned i = 1; i < G_N_ELEMENTS(many); i += 2) {
+            aio_set_event_notifier(fixture->base.ctx, &many[i].notifier, NULL, NULL);
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(many); i++) {
+        event_notifier_cleanup(&many[i].notifier);
+    }
+}
+
 struct remover {
     struct fixture *fixture;
     atomic_uint done;
@@ -313,6 +415,7 @@ static void test_remove_elsewhere(struct fixture *fixture, gconstpointer way)
 }
 
 struct ring {
+    struct event_notifier doorbell;
     unsigned filled; /* what a guest's doorbell would announce */
     unsigned taken;
     unsigned polls, begins, ends;
@@ -331,7 +434,17 @@ static void ring_ready(void *opaque)
 {
     struct ring *ring = opaque;
 
+    event_notifier_test_and_clear(&ring->doorbell);
     ring->taken = ring->filled;
+}
+
+/* What the other side does for one more. */
+static void ring_fill(struct ring *ring)
+{
+    ring->filled++;
+    if (!ring->silent) {
+        event_notifier_set(&ring->doorbell);
+    }
 }
 
 static void ring_begin(void *opaque)
@@ -359,31 +472,29 @@ static const struct aio_poll_fns ring_fns = { ring_poll, ring_ready, ring_begin,
 static void test_polling(struct fixture *fixture, gconstpointer way)
 {
     struct ring ring = { 0 };
-    struct event_notifier doorbell;
+    struct host_handle handle;
     GError *error = NULL;
 
     if (((const struct contract_way *)way)->source) {
         g_test_skip("glib waits, nobody polls");
         return;
     }
-    g_assert_true(event_notifier_init(&doorbell, false, &error));
-    aio_context_set_poll_max(fixture->base.ctx, 50000000);
-    aio_set_fd_handler(fixture->base.ctx, doorbell.event.handle, ring_ready, NULL, &ring, &error);
+    g_assert_true(event_notifier_init(&ring.doorbell, false, &error));
+    handle = ring.doorbell.event.handle;
+    aio_context_set_poll_max(fixture->base.ctx, 2000000);
+    aio_set_fd_handler(fixture->base.ctx, handle, ring_ready, NULL, &ring, &error);
     g_assert_no_error(error);
-    aio_set_fd_poll(fixture->base.ctx, doorbell.event.handle, &ring_fns);
-    event_notifier_set(&doorbell);
-    g_assert_true(poll(fixture, true)); /* the first one is the host's */
-    event_notifier_test_and_clear(&doorbell);
-    for (unsigned i = 0; i < 100; i++) {
-        ring.filled += ring.silent;
+    aio_set_fd_poll(fixture->base.ctx, handle, &ring_fns);
+    for (unsigned i = 0; i < 100 || ring.polls <= 50; i++) { /* a busy host: polling pays later */
+        ring_fill(&ring);
         g_assert_true(poll(fixture, true));
         g_assert_cmpint(ring.taken, ==, ring.filled);
+        g_assert_true(i % 4 != 0 || !ring.silent || poll(fixture, true)); /* `end` brings one */
     }
     g_assert_cmpint(ring.begins, >=, 1);
-    g_assert_cmpint(ring.polls, >, 50);
-    aio_set_fd_handler(fixture->base.ctx, doorbell.event.handle, NULL, NULL, NULL, NULL);
+    aio_set_fd_handler(fixture->base.ctx, handle, NULL, NULL, NULL, NULL);
     g_assert_cmpint(ring.begins, ==, ring.ends);
-    event_notifier_cleanup(&doorbell);
+    event_notifier_cleanup(&ring.doorbell);
 }
 
 static void process_ended(void *opaque)
@@ -415,10 +526,12 @@ static void test_process(struct fixture *fixture, gconstpointer way)
 static const struct contract_test tests[] = {
     { "socket-level", CONTRACT_TEST(test_socket_level) },
     { "socket-write", CONTRACT_TEST(test_socket_write) },
+    { "socket-room", CONTRACT_TEST(test_socket_room) },
     { "hang-up", CONTRACT_TEST(test_hang_up) },
     { "remove-self", CONTRACT_TEST(test_remove_self) },
     { "many", CONTRACT_TEST(test_many) },
     { "full", CONTRACT_TEST(test_full) },
+    { "remove-signalled", CONTRACT_TEST(test_remove_signalled) },
     { "remove-elsewhere", CONTRACT_TEST(test_remove_elsewhere) },
     { "polling", CONTRACT_TEST(test_polling) },
     { "process", CONTRACT_TEST(test_process) },
