@@ -47,6 +47,11 @@ static void put_bytes(const struct crash_sink *sink, const char *text, size_t si
     }
 }
 
+static void put_more(void *sink, const char *text, size_t size)
+{
+    put_bytes(sink, text, size);
+}
+
 static void put(const struct crash_sink *sink, const char *text)
 {
     put_bytes(sink, text, strlen(text));
@@ -144,6 +149,7 @@ static void crash_write(const struct exits_crash *crash)
     put(&console, report_path);
     put(&console, "\n");
     _Unwind_Backtrace(put_frame, &file);
+    exits_crash_more(put_more, &file);
     if (file.fds[0] >= 0) {
         close(file.fds[0]);
     }

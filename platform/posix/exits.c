@@ -15,6 +15,7 @@
 
 #include "platform/clock.h"
 #include "platform/event.h"
+#include "platform/posix/crash_stack.h"
 #include "platform/process.h"
 #include "platform/thread.h"
 
@@ -30,6 +31,7 @@ enum request { REQUEST_QUIT = 1, REQUEST_REPORT = 2 };
 
 static _Atomic(exits_restore_fn *) restore_fn;
 static _Atomic(exits_crash_fn *) crash_fn;
+static _Atomic(host_crash_fn *) crash_more_fn;
 static _Atomic(void (*)(void)) again_fn;
 static struct host_event request_event;
 static struct host_thread *request_thread;
@@ -66,6 +68,27 @@ static void on_end(int number)
     die_by(number);
 }
 
+void exits_crash_more(host_crash_put_fn *put, void *sink)
+{
+    host_crash_fn *fn = atomic_exchange(&crash_more_fn, NULL);
+    if (fn) {
+        fn(put, sink);
+    }
+}
+
+static void console_put(void *sink, const char *text, size_t size)
+{
+    (void)sink;
+    while (size > 0) {
+        ssize_t done = write(STDERR_FILENO, text, size);
+        if (done <= 0) {
+            break;
+        }
+        text += done;
+        size -= (size_t)done;
+    }
+}
+
 /* A second thread that crashes meanwhile leaves the first one time to report; what crashes while it
  * reports just ends. */
 static void on_crash(int number, siginfo_t *info, void *context)
@@ -80,6 +103,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
         if (report) {
             report(&(struct exits_crash){ .number = number, .address = info->si_addr });
         }
+        exits_crash_more(console_put, NULL);
     } else if (!pthread_equal(crasher, pthread_self())) {
         sleep(SECOND_CRASH_S);
     }
@@ -173,6 +197,13 @@ static void crashes_handle(void)
 void exits_on_crash(exits_crash_fn *fn)
 {
     atomic_store(&crash_fn, fn);
+    crashes_handle();
+}
+
+void host_on_crash(host_crash_fn *fn)
+{
+    crash_stack_begin();
+    atomic_store(&crash_more_fn, fn);
     crashes_handle();
 }
 

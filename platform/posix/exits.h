@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "platform/crash.h"
+
 /* Async-signal-safe. `leaving` is false before a stop (SIGTSTP) and true before an end. */
 typedef void exits_restore_fn(bool leaving);
 
@@ -16,6 +18,9 @@ typedef void exits_crash_fn(const struct exits_crash *crash);
 
 /* Calls `fn` once when the process crashes, on the thread that does. */
 void exits_on_crash(exits_crash_fn *fn);
+
+/* Lets whoever called host_on_crash write to `sink`, the first time. */
+void exits_crash_more(host_crash_put_fn *put, void *sink);
 
 /* Calls `restore` before any end or stop of the process that can be caught, and `again` when it
  * goes on after a stop. Once per process. */

@@ -45,6 +45,12 @@ static void put(HANDLE file, const char *format, ...)
     }
 }
 
+static void put_more(void *sink, const char *text, size_t size)
+{
+    DWORD done;
+    WriteFile(sink, text, (DWORD)size, &done, NULL);
+}
+
 static const char *exception_name(DWORD code)
 {
     switch (code) {
@@ -109,6 +115,7 @@ static void report_write(void)
         WriteFile(file, report.about, (DWORD)strlen(report.about), &done, NULL);
         put_cause(file);
         crash_stack_walk(&report.crash, frame_put, file);
+        exits_crash_more(put_more, file);
         CloseHandle(file);
     }
 }

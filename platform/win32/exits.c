@@ -22,6 +22,7 @@
 static _Atomic(exits_restore_fn *) restores[RESTORES_MAX];
 static atomic_uint restore_count;
 static _Atomic(exits_crash_fn *) crash_fn;
+static _Atomic(host_crash_fn *) crash_more_fn;
 static LPTOP_LEVEL_EXCEPTION_FILTER filter_before;
 static _Atomic int64_t first_quit_ns;
 
@@ -40,6 +41,21 @@ static void restore_all(void)
     }
 }
 
+void exits_crash_more(host_crash_put_fn *put, void *sink)
+{
+    host_crash_fn *fn = atomic_exchange(&crash_more_fn, NULL);
+    if (fn) {
+        fn(put, sink);
+    }
+}
+
+static void console_put(void *sink, const char *text, size_t size)
+{
+    DWORD done;
+    (void)sink;
+    WriteFile(GetStdHandle(STD_ERROR_HANDLE), text, (DWORD)size, &done, NULL);
+}
+
 static void crash_report(EXCEPTION_POINTERS *pointers)
 {
     exits_crash_fn *report = atomic_load(&crash_fn);
@@ -49,6 +65,7 @@ static void crash_report(EXCEPTION_POINTERS *pointers)
         GetCurrentThreadStackLimits(&low, &high);
         report(&(struct exits_crash){ pointers, .stack_low = low, .stack_high = high });
     }
+    exits_crash_more(console_put, NULL);
 }
 
 static LONG WINAPI on_crash(EXCEPTION_POINTERS *what)
@@ -131,6 +148,12 @@ void exits_on_crash(exits_crash_fn *fn)
 {
     exits_start();
     atomic_store(&crash_fn, fn);
+}
+
+void host_on_crash(host_crash_fn *fn)
+{
+    exits_start();
+    atomic_store(&crash_more_fn, fn);
 }
 
 void exits_on_interrupt(bool (*fn)(void))

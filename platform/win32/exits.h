@@ -6,6 +6,8 @@
 
 #include <windows.h>
 
+#include "platform/crash.h"
+
 /* The code of an exception that is none: abort() was called. */
 #define EXITS_ABORTED 0xe0540001
 
@@ -22,6 +24,9 @@ typedef void exits_crash_fn(const struct exits_crash *crash);
 
 /* Calls `fn` when the process crashes, before it ends as it would without. */
 void exits_on_crash(exits_crash_fn *fn);
+
+/* Lets whoever called host_on_crash write to `sink`, the first time. */
+void exits_crash_more(host_crash_put_fn *put, void *sink);
 
 /* Calls `restore` before every end of the process that can be caught. */
 void exits_guard(exits_restore_fn *restore);
