@@ -1,6 +1,22 @@
 /* Running callbacks so that anybody can see which one runs, for how long, and what ran before. */
 #include "aio/loop.h"
 
+const char *aio_state_name(unsigned state)
+{
+    static const char *const names[] = { "is not polled", "waits", "polls busily", "dispatches",
+                                         "waits for its lock" };
+
+    return state < G_N_ELEMENTS(names) ? names[state] : "?";
+}
+
+const char *aio_event_name(unsigned event)
+{
+    static const char *const names[] = { "nothing", "bottom half", "handler",   "timer",
+                                         "wait",    "early wake",  "empty wake" };
+
+    return event < G_N_ELEMENTS(names) ? names[event] : "?";
+}
+
 void aio_trace_add(struct aio_context *ctx, enum aio_event event, const char *name, int64_t time_ns,
                    int64_t detail_ns)
 {

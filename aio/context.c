@@ -105,6 +105,12 @@ struct aio_context *aio_context_ref(struct aio_context *ctx)
     return ctx;
 }
 
+static void error_put(void *sink, const char *text, size_t size)
+{
+    (void)sink;
+    fwrite(text, 1, size, stderr);
+}
+
 void aio_context_unref(struct aio_context *ctx)
 {
     unsigned left;
@@ -129,6 +135,7 @@ void aio_context_unref(struct aio_context *ctx)
     aio_lock_finish(&ctx->inspect_lock);
     if (left > 0) {
         fprintf(stderr, "aio: %s: %u objects left behind\n", ctx->name, left);
+        registry_print_trace(ctx, error_put, NULL);
         abort();
     }
     g_ptr_array_unref(ctx->polling.dead);

@@ -63,7 +63,7 @@ void aio_notify(struct aio_context *ctx);
 void aio_wait_while_at(struct aio_context *ctx, aio_predicate_fn *waiting, void *opaque,
                        const char *what, const char *site);
 
-/* Makes a bottom half; `name` must outlive it. */
+/* Makes a bottom half; `name` is static: reports know it after the bottom half is gone. */
 struct aio_bh *aio_bh_new(struct aio_context *ctx, const char *name, aio_bh_fn *fn, void *opaque);
 
 /* Runs it once in the next pass, however often scheduled before. Any thread, wait-free. */
@@ -75,7 +75,7 @@ void aio_bh_cancel(struct aio_bh *bh);
 /* Cancels and frees it, at the latest in the next pass; allowed inside its own callback. */
 void aio_bh_delete(struct aio_bh *bh);
 
-/* Runs `fn` once in the next pass. Any thread. */
+/* Runs `fn` once in the next pass; `name` is static. Any thread. */
 void aio_bh_schedule_oneshot(struct aio_context *ctx, const char *name, aio_bh_fn *fn,
                              void *opaque);
 
@@ -85,8 +85,8 @@ void aio_bh_schedule_oneshot(struct aio_context *ctx, const char *name, aio_bh_f
 #define aio_set_fd_handler(ctx, handle, io_read, io_write, opaque, error)                          \
     aio_set_fd_handler_named(ctx, #io_read " " #io_write, handle, io_read, io_write, opaque, error)
 
-/* The same with a name for reports, which must outlive the handler. Its callbacks may be called
- * when nothing came (somebody else read first): transfers must not block. */
+/* The same with a static name for reports. Its callbacks may be called when nothing came (somebody
+ * else read first): transfers must not block. */
 bool aio_set_fd_handler_named(struct aio_context *ctx, const char *name, struct host_handle handle,
                               aio_handler_fn *io_read, aio_handler_fn *io_write, void *opaque,
                               GError **error);

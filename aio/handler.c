@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "aio/loop.h"
+#include "platform/clock.h"
 
 void aio_handlers_lock(struct aio_context *ctx)
 {
@@ -179,10 +180,24 @@ static bool handler_change(struct aio_context *ctx, struct aio_handler *handler,
     return true;
 }
 
+/* glib tells that it is about to wait, and not always that it has waited. After so long it has. */
+#define SOURCE_HELD_NS INT64_C(1000000000)
+
+/* One more look at whether the handles are held still; false if there is no use in another. */
+static bool held_wait(struct aio_context *ctx, int64_t until_ns)
+{
+    if (ctx->source) {
+        return host_cond_wait_until(&ctx->held_cond, &ctx->held_lock, until_ns);
+    }
+    host_cond_wait(&ctx->held_cond, &ctx->held_lock);
+    return true;
+}
+
 /* Where the host might still be looking at a removed handle, waits until the home thread has left
  * the wait that it is in. */
 static void handler_wait_unused(struct aio_context *ctx)
 {
+    int64_t until_ns = host_monotonic_ns() + SOURCE_HELD_NS;
     struct aio_waiter *waiter;
     uint64_t serial;
 
@@ -194,7 +209,9 @@ static void handler_wait_unused(struct aio_context *ctx)
     serial = ctx->held_serial;
     while (waiter && ctx->held_by && ctx->held_serial == serial) {
         waiter->ops->wake(waiter);
-        host_cond_wait(&ctx->held_cond, &ctx->held_lock);
+        if (!held_wait(ctx, until_ns)) {
+            break;
+        }
     }
     host_mutex_unlock(&ctx->held_lock);
 }
@@ -278,9 +295,14 @@ static void handlers_bury(struct aio_context *ctx)
     aio_poller_free_dead(ctx);
 }
 
-/* From here on the host looks at the handles of `waiter`; NULL: no more. */
-static void handles_held(struct aio_context *ctx, struct aio_waiter *waiter)
+void aio_handles_held(struct aio_context *ctx, struct aio_waiter *waiter)
 {
+    if (waiter && !waiter->ops->holds_handles) {
+        waiter = NULL;
+    }
+    if (!waiter && !ctx->held_by) { /* nobody else writes it */
+        return;
+    }
     host_mutex_lock(&ctx->held_lock);
     ctx->held_by = waiter;
     ctx->held_serial++;
@@ -294,13 +316,9 @@ bool aio_handlers_wait(struct aio_context *ctx, int64_t until_ns)
     bool woken;
 
     handlers_bury(ctx);
-    if (waiter->ops->holds_handles) {
-        handles_held(ctx, waiter);
-    }
+    aio_handles_held(ctx, waiter);
     woken = waiter->ops->wait(waiter, until_ns);
-    if (waiter->ops->holds_handles) {
-        handles_held(ctx, NULL);
-    }
+    aio_handles_held(ctx, NULL);
     return woken;
 }
 

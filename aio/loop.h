@@ -12,6 +12,7 @@
 #include "platform/thread.h"
 
 struct coroutine;
+struct thread_pool;
 
 /* Polls may nest this deep; more is a recursion that would not end. */
 #define AIO_DEPTH_MAX 16
@@ -72,7 +73,16 @@ struct aio_timer_list {
 };
 
 /* What the home thread is doing, for whoever looks from outside. */
-enum aio_state { AIO_OUTSIDE, AIO_WAITING, AIO_POLLING, AIO_DISPATCHING };
+enum aio_state {
+    AIO_OUTSIDE,
+    AIO_WAITING,
+    AIO_POLLING,
+    AIO_DISPATCHING,
+    AIO_LOCKED_OUT, /* the wait is over; somebody else has the context's lock */
+};
+
+/* In words, after "the context ...". */
+const char *aio_state_name(unsigned state);
 
 /* What a context remembers of its recent past. */
 enum aio_event {
@@ -80,10 +90,13 @@ enum aio_event {
     AIO_EVENT_BH,       /* ran; how long */
     AIO_EVENT_HANDLER,  /* ran; how long */
     AIO_EVENT_TIMER,    /* ran; how long */
-    AIO_EVENT_WAIT,     /* a wait ended; how long it was */
+    AIO_EVENT_WAIT,     /* a wait that was to last ended; why, and how long it was */
     AIO_EVENT_EARLY,    /* the same, before its time; by how much */
     AIO_EVENT_SPURIOUS, /* the same, woken by nobody */
 };
+
+/* What happened, in a word or two. */
+const char *aio_event_name(unsigned event);
 
 /* Written by the home thread, word by word: to others, an entry in the making reads mixed up. */
 struct aio_trace_entry {
@@ -144,6 +157,7 @@ struct aio_stats {
     _Atomic uint64_t early_wakeups;    /* the host's wait ended before its time for no reason */
     _Atomic uint64_t spurious_wakeups; /* woken, and nobody had notified */
     _Atomic uint64_t wakes;            /* the waiter's wake was called */
+    _Atomic uint64_t lost_wakes;       /* by the watchdog: notified, slept on, and nobody woke it */
 };
 
 /* One aio_wait_while under way. */
@@ -162,7 +176,8 @@ struct aio_seen {
     unsigned slow_told;
     int64_t slow_since_ns, idle_since_ns;
     const struct aio_waiting *waiting;
-    bool sleeps_notified;
+    unsigned sleeps_notified; /* looks in a row */
+    bool starved_told;
 };
 
 struct aio_context {
@@ -172,6 +187,7 @@ struct aio_context {
     /* The notify protocol; docs/aio.md has the proof. */
     atomic_uint notify_me;
     atomic_uint notified; /* enum aio_notified */
+    atomic_bool waking; /* the waiter's wake was or is about to be called, for the wait under way */
     _Atomic(struct aio_waiter *) waiter;
     struct aio_waiter *waiters[2]; /* both kinds, once made; freed with the context */
 
@@ -228,6 +244,7 @@ struct aio_context {
     struct aio_lock inspect_lock; /* guards what follows; never held over a callback */
     struct aio_request *requests;
     struct aio_waiting *waitings; /* innermost first */
+    struct thread_pool *pools;
 
     struct aio_context *registry_next;
     struct aio_seen seen; /* the watchdog's */
@@ -327,6 +344,10 @@ void aio_handlers_grow(struct aio_context *ctx);
 
 /* Waits with the context's waiter until `until_ns`; true if somebody woke it. Home thread. */
 bool aio_handlers_wait(struct aio_context *ctx, int64_t until_ns);
+
+/* From here on the host looks at the handles of `waiter`, if it is one of those that do; NULL: no
+ * more. Home thread. */
+void aio_handles_held(struct aio_context *ctx, struct aio_waiter *waiter);
 
 /* Runs the callbacks of handlers that are ready; true if one ran. Home thread. */
 bool aio_handlers_run(struct aio_context *ctx);

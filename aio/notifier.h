@@ -35,7 +35,7 @@ bool event_notifier_test_and_clear(struct event_notifier *notifier);
 #define aio_set_event_notifier(ctx, notifier, fn, error)                                           \
     aio_set_event_notifier_named(ctx, #fn, notifier, fn, error)
 
-/* The same with a name for reports, which must outlive the handler. */
+/* The same with a name for reports, which is static. */
 bool aio_set_event_notifier_named(struct aio_context *ctx, const char *name,
                                   struct event_notifier *notifier, event_notifier_fn *fn,
                                   GError **error);

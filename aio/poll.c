@@ -33,6 +33,7 @@ static void context_notify(struct aio_context *ctx, unsigned why)
     if (atomic_load_explicit(&ctx->notify_me, memory_order_acquire) != 0) {
         waiter = atomic_load_explicit(&ctx->waiter, memory_order_acquire);
         atomic_fetch_add_explicit(&ctx->stats.wakes, 1, memory_order_relaxed);
+        atomic_store_explicit(&ctx->waking, true, memory_order_relaxed);
         waiter->ops->wake(waiter);
     }
 }
@@ -100,6 +101,7 @@ static bool wait_unlocked(struct aio_context *ctx, int64_t until_ns)
     }
     atomic_fetch_sub_explicit(&ctx->notify_me, AIO_NOTIFY_ME_POLL, memory_order_release);
     if (ctx->lock) {
+        state_set(ctx, AIO_LOCKED_OUT);
         host_mutex_lock(ctx->lock);
     }
     state_set(ctx, AIO_DISPATCHING);
@@ -123,12 +125,20 @@ static bool wait_account(struct aio_context *ctx, int64_t began_ns, int64_t dead
 }
 
 /* The time of a wait, for the ring and for adaptive polling. */
-static void wait_ended(struct aio_context *ctx, int64_t began_ns, bool woken, unsigned notified)
+static void wait_ended(struct aio_context *ctx, int64_t began_ns, bool slept, bool woken,
+                       unsigned notified)
 {
     ctx->now_ns = aio_clock_now_ns(ctx->wait_clock);
     if (woken && !notified) {
         aio_count(&ctx->stats.spurious_wakeups);
         aio_trace_add(ctx, AIO_EVENT_SPURIOUS, NULL, ctx->now_ns, ctx->now_ns - began_ns);
+    }
+    if (slept) {
+        aio_trace_add(ctx, AIO_EVENT_WAIT,
+                      notified           ? "notified"
+                      : ctx->ready_first ? "handler ready"
+                                         : "over",
+                      ctx->now_ns, ctx->now_ns - began_ns);
     }
     if (ctx->polling.max_ns > 0) {
         aio_busy_poll_learn(ctx, ctx->now_ns - began_ns, notified != 0);
@@ -146,6 +156,7 @@ static struct wait_outcome wait_block(struct aio_context *ctx)
     if (ctx->polling.max_ns > 0 && !work_pending(ctx)) {
         aio_busy_poll(ctx, aio_timers_deadline(ctx));
     }
+    atomic_store_explicit(&ctx->waking, false, memory_order_relaxed);
     atomic_fetch_add_explicit(&ctx->notify_me, AIO_NOTIFY_ME_POLL, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
     deadline_ns = aio_wait_deadline(ctx);
@@ -154,7 +165,7 @@ static struct wait_outcome wait_block(struct aio_context *ctx)
     }
     woken = wait_unlocked(ctx, wait_longer(ctx, deadline_ns));
     notified = aio_notified_take(ctx);
-    wait_ended(ctx, began_ns, woken, notified);
+    wait_ended(ctx, began_ns, deadline_ns != 0, woken, notified);
     if (notified || ctx->ready_first || deadline_ns == 0) {
         return (struct wait_outcome){ (notified & AIO_ASKED) != 0, true };
     }

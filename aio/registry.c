@@ -13,6 +13,7 @@ static struct {
 static void registry_init(void)
 {
     host_mutex_init(&registry.lock);
+    host_on_crash(registry_crash);
 }
 
 void registry_lock(void)
@@ -53,20 +54,17 @@ void registry_remove(struct aio_context *ctx)
 
 char *registry_state(struct aio_context *ctx)
 {
-    static const char *const words[] = { "is not polled", "waits", "polls busily", "dispatches" };
     const char *name = atomic_load_explicit(&ctx->running.name, memory_order_relaxed);
     int64_t since_ns = atomic_load_explicit(&ctx->running.since_ns, memory_order_relaxed);
     unsigned state = atomic_load_explicit(&ctx->state, memory_order_relaxed);
     g_autofree char *age = report_duration(aio_clock_now_ns(ctx->wait_clock) - since_ns);
+    g_autofree char *inside = g_strdup_printf("%s in", aio_state_name(state));
 
     if (!name) {
-        return g_strdup(words[state]);
+        return g_strdup(aio_state_name(state));
     }
-    return g_strdup_printf("%s '%s' since %s",
-                           state == AIO_WAITING   ? "waits in"
-                           : state == AIO_POLLING ? "polls busily in"
-                                                  : "runs",
-                           name, age);
+    return g_strdup_printf("%s '%s' since %s", state == AIO_DISPATCHING ? "runs" : inside, name,
+                           age);
 }
 
 static const char *timer_stuck(const struct aio_timer *timer)

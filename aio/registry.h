@@ -3,6 +3,7 @@
 
 #include "aio/loop.h"
 #include "aio/request.h"
+#include "platform/crash.h"
 
 /* Adds a context that is complete. */
 void registry_add(struct aio_context *ctx);
@@ -18,6 +19,12 @@ struct aio_context *registry_first(void);
 
 /* Lets contexts come and go again. */
 void registry_unlock(void);
+
+/* Writes the recent events of every context, as far as a process that crashes can. */
+void registry_crash(host_crash_put_fn *put, void *sink);
+
+/* The same for one that is not in the registry any more. */
+void registry_print_trace(struct aio_context *ctx, host_crash_put_fn *put, void *sink);
 
 /* What one context does right now, in words: "waits", "runs 'x' since 3 ms". Free with g_free. */
 char *registry_state(struct aio_context *ctx);

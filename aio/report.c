@@ -2,47 +2,63 @@
 
 #include <assert.h>
 
-/* Goes to the place of the next value and writes its name. */
-static void report_place(struct report *report, const char *name)
+/* Writes a name for people. */
+static void text_name(GString *out, const char *name)
 {
-    unsigned depth = report->depth;
-
-    if (report->json) {
-        g_string_append(report->out, report->empty[depth] ? "" : ",");
-        if (name) {
-            g_string_append_printf(report->out, "\"%s\":", name);
-        }
-    } else {
-        for (unsigned i = 1; i < depth; i++) {
-            g_string_append(report->out, "  ");
-        }
-        g_string_append(report->out, report->list[depth] ? "-" : "");
-        g_string_append_printf(report->out, name ? "%s:" : "%s", name ? name : "");
+    for (; *name; name++) {
+        g_string_append_c(out, *name == '_' ? ' ' : *name);
     }
-    report->empty[depth] = false;
 }
 
-static void report_open(struct report *report, const char *name, bool list)
+static void text_indent(struct report *report, unsigned depth)
 {
-    if (report->depth > 0 || report->json) {
-        report_place(report, name);
+    for (unsigned i = 1; i < depth; i++) {
+        g_string_append(report->out, "  ");
     }
+}
+
+/* Says the names of lists that turn out to have an entry. */
+static void text_unsaid(struct report *report)
+{
+    for (unsigned i = 1; i <= report->depth; i++) {
+        if (report->open[i].unsaid) {
+            text_indent(report, i - 1);
+            text_name(report->out, report->open[i].unsaid);
+            g_string_append(report->out, ":\n");
+            report->open[i].unsaid = NULL;
+        }
+    }
+}
+
+static void json_place(struct report *report, const char *name)
+{
+    g_string_append(report->out, report->open[report->depth].empty ? "" : ",");
+    if (name) {
+        g_string_append_printf(report->out, "\"%s\":", name);
+    }
+    report->open[report->depth].empty = false;
+}
+
+static void report_open(struct report *report, const char *name, bool list, bool row)
+{
     if (report->json) {
+        if (report->depth > 0) {
+            json_place(report, name);
+        }
         g_string_append_c(report->out, list ? '[' : '{');
-    } else if (report->depth > 0) {
-        g_string_append_c(report->out, '\n');
     }
     report->depth++;
     assert(report->depth < REPORT_DEPTH_MAX);
-    report->list[report->depth] = list;
-    report->empty[report->depth] = true;
+    report->open[report->depth].list = list;
+    report->open[report->depth].row = row;
+    report->open[report->depth].empty = true;
+    report->open[report->depth].unsaid = report->json ? NULL : name;
 }
 
 void report_init(struct report *report, bool json)
 {
     *report = (struct report){ .out = g_string_new(""), .json = json };
-    report->empty[0] = true;
-    report_open(report, NULL, true);
+    report_open(report, NULL, true, false);
 }
 
 char *report_finish(struct report *report)
@@ -52,21 +68,37 @@ char *report_finish(struct report *report)
     return g_string_free(report->out, FALSE);
 }
 
-void report_object(struct report *report, const char *name)
+void report_object(struct report *report)
 {
-    report_open(report, name, false);
+    assert(report->open[report->depth].list);
+    report_open(report, NULL, false, false);
+}
+
+void report_row(struct report *report, const char *name)
+{
+    if (!report->json) {
+        text_unsaid(report);
+        text_indent(report, report->depth);
+        if (name) {
+            text_name(report->out, name);
+            g_string_append(report->out, ": ");
+        }
+    }
+    report_open(report, report->json ? name : NULL, false, true);
 }
 
 void report_list(struct report *report, const char *name)
 {
-    report_open(report, name, true);
+    report_open(report, name, true, false);
 }
 
 void report_close(struct report *report)
 {
     assert(report->depth > 0);
     if (report->json) {
-        g_string_append_c(report->out, report->list[report->depth] ? ']' : '}');
+        g_string_append_c(report->out, report->open[report->depth].list ? ']' : '}');
+    } else if (report->open[report->depth].row) {
+        g_string_append_c(report->out, '\n');
     }
     report->depth--;
 }
@@ -89,26 +121,63 @@ static void json_string(GString *out, const char *value)
     g_string_append_c(out, '"');
 }
 
+/* One value as text: on a line of its own, or one more in a row. */
+static void text_value(struct report *report, const char *name, const char *value)
+{
+    bool first = report->open[report->depth].empty;
+    bool row = report->open[report->depth].row;
+
+    report->open[report->depth].empty = false;
+    if (row) {
+        bool title = first && report->open[report->depth - 1].list;
+
+        g_string_append(report->out, first ? "" : ", ");
+        if (!title) {
+            text_name(report->out, name);
+            g_string_append_c(report->out, ' ');
+        }
+        g_string_append(report->out, value);
+    } else {
+        text_indent(report, report->depth - (first ? 1 : 0));
+        if (!first) {
+            text_name(report->out, name);
+            g_string_append(report->out, ": ");
+        }
+        g_string_append_printf(report->out, "%s\n", value);
+    }
+}
+
 void report_string(struct report *report, const char *name, const char *value)
 {
-    if (!value && !report->json) {
-        return;
-    }
-    report_place(report, name);
-    if (!report->json) {
-        g_string_append_printf(report->out, " %s\n", value);
+    if (report->json) {
+        json_place(report, name);
+        if (value) {
+            json_string(report->out, value);
+        } else {
+            g_string_append(report->out, "null");
+        }
     } else if (value) {
-        json_string(report->out, value);
-    } else {
-        g_string_append(report->out, "null");
+        text_value(report, name, value);
     }
 }
 
 void report_number(struct report *report, const char *name, int64_t value)
 {
-    report_place(report, name);
-    g_string_append_printf(report->out,
-                           report->json ? "%" G_GINT64_FORMAT : " %" G_GINT64_FORMAT "\n", value);
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, value);
+
+    if (report->json) {
+        json_place(report, name);
+        g_string_append(report->out, text);
+    } else {
+        text_value(report, name, text);
+    }
+}
+
+void report_count(struct report *report, const char *name, int64_t value)
+{
+    if (report->json || value != 0) {
+        report_number(report, name, value);
+    }
 }
 
 char *report_duration(int64_t ns)

@@ -1,4 +1,4 @@
-/* A tree of named values, written as indented text or as JSON. */
+/* A tree of named values, written as indented text for people or as JSON for programs. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,12 +8,17 @@
 
 #define REPORT_DEPTH_MAX 8
 
+/* In text an object is a block of lines or one line, and a list without entries is left out. */
 struct report {
     GString *out;
     bool json;
     unsigned depth;
-    bool list[REPORT_DEPTH_MAX];  /* what is open at each depth is a list */
-    bool empty[REPORT_DEPTH_MAX]; /* and has nothing in it yet */
+    struct {
+        bool list;          /* what is open here is a list */
+        bool row;           /* or an object on one line */
+        bool empty;         /* it has nothing in it yet */
+        const char *unsaid; /* text: its name, which is written with its first entry */
+    } open[REPORT_DEPTH_MAX];
 };
 
 /* Begins a report whose outermost thing is a list. */
@@ -22,20 +27,26 @@ void report_init(struct report *report, bool json);
 /* Ends it; free the result with g_free. */
 char *report_finish(struct report *report);
 
-/* Opens an object; `name` is NULL inside of a list. */
-void report_object(struct report *report, const char *name);
+/* Opens an object of a list whose first value, a string, is its title in text. */
+void report_object(struct report *report);
 
-/* Opens a list of objects or strings. */
+/* Opens an object that is one line in text; `name` is NULL inside of a list. */
+void report_row(struct report *report, const char *name);
+
+/* Opens a list of rows. */
 void report_list(struct report *report, const char *name);
 
 /* Closes what was opened last. */
 void report_close(struct report *report);
 
-/* A string; NULL is none. `name` is NULL inside of a list. */
+/* A string; NULL is none. The first one of a row in a list stands without its name in text. */
 void report_string(struct report *report, const char *name, const char *value);
 
 /* A number. */
 void report_number(struct report *report, const char *name, int64_t value);
+
+/* A number of which 0 is not worth a word to people. */
+void report_count(struct report *report, const char *name, int64_t value);
 
 /* A duration: nanoseconds in JSON (the name gets "_ns"), readable in text. */
 void report_time(struct report *report, const char *name, int64_t ns);

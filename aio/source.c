@@ -71,6 +71,7 @@ static gboolean source_prepare(GSource *base, gint *timeout)
     aio_context_set_home(ctx);
     aio_busy_poll_stop(ctx);
     now = source_fds(source);
+    aio_handles_held(ctx, atomic_load_explicit(&ctx->waiter, memory_order_acquire));
     atomic_fetch_or_explicit(&ctx->notify_me, AIO_NOTIFY_ME_SOURCE, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
     *timeout = now ? 0 : deadline_ms(ctx, aio_wait_deadline(ctx));
@@ -128,6 +129,7 @@ static void source_finalize(GSource *base)
     struct aio_source *source = (struct aio_source *)base;
 
     g_free(source->fds);
+    aio_handles_held(source->ctx, NULL);
     source->ctx->source = NULL;
     aio_context_unref(source->ctx);
 }

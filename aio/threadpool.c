@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#include "aio/loop.h"
 #include "aio/request.h"
 #include "platform/thread.h"
 
@@ -32,6 +33,7 @@ struct job_list {
 struct thread_pool {
     struct aio_context *ctx;
     struct aio_bh *bh;
+    struct thread_pool *next; /* of the context's; inspect lock */
     unsigned threads_max;
     unsigned pending; /* home thread */
 
@@ -180,11 +182,27 @@ struct thread_pool *thread_pool_new(struct aio_context *ctx, unsigned threads_ma
     host_mutex_lock(&pool->lock);
     started = pool_grow(pool, error);
     host_mutex_unlock(&pool->lock);
+    aio_lock_take(&ctx->inspect_lock);
+    pool->next = ctx->pools;
+    ctx->pools = pool;
+    aio_lock_give(&ctx->inspect_lock);
     if (!started) {
         thread_pool_free(pool);
         return NULL;
     }
     return pool;
+}
+
+static void pool_hide(struct thread_pool *pool)
+{
+    struct thread_pool **link = &pool->ctx->pools;
+
+    aio_lock_take(&pool->ctx->inspect_lock);
+    while (*link != pool) {
+        link = &(*link)->next;
+    }
+    *link = pool->next;
+    aio_lock_give(&pool->ctx->inspect_lock);
 }
 
 static bool pool_busy(void *opaque)
@@ -207,6 +225,7 @@ void thread_pool_free(struct thread_pool *pool)
     for (unsigned i = 0; i < pool->thread_count; i++) {
         host_thread_join(pool->threads[i]);
     }
+    pool_hide(pool);
     aio_bh_delete(pool->bh);
     aio_context_unref(pool->ctx);
     host_cond_finish(&pool->work);
@@ -249,6 +268,25 @@ bool thread_pool_cancel(struct thread_pool *pool, struct pool_job *job)
     }
     host_mutex_unlock(&pool->lock);
     return queued;
+}
+
+bool thread_pool_look(struct thread_pool *pool, struct thread_pool_load *ret_load)
+{
+    if (!host_mutex_trylock(&pool->lock)) { /* its holder may want the inspect lock */
+        return false;
+    }
+    *ret_load = (struct thread_pool_load){ .threads = pool->thread_count,
+                                           .threads_max = pool->threads_max,
+                                           .idle = pool->idle,
+                                           .queued = pool->queued.count,
+                                           .finished = pool->finished.count };
+    host_mutex_unlock(&pool->lock);
+    return true;
+}
+
+struct thread_pool *thread_pool_next(const struct thread_pool *pool)
+{
+    return pool->next;
 }
 
 unsigned thread_pool_pending(const struct thread_pool *pool)

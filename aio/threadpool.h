@@ -39,5 +39,18 @@ struct pool_job *thread_pool_submit_at(struct thread_pool *pool, thread_pool_fn 
  * later pass. False if it runs already; then it completes as if nobody had asked. Home thread. */
 bool thread_pool_cancel(struct thread_pool *pool, struct pool_job *job);
 
+/* How busy a pool is. */
+struct thread_pool_load {
+    unsigned threads, threads_max, idle;
+    unsigned queued, finished;
+};
+
+/* Takes a look from any thread, for reports; false if the pool's lock is taken just now. The pool
+ * is one of its context's, whose inspect lock is held. */
+bool thread_pool_look(struct thread_pool *pool, struct thread_pool_load *ret_load);
+
+/* The next pool of the same context; same lock. */
+struct thread_pool *thread_pool_next(const struct thread_pool *pool);
+
 /* Requests submitted and not yet completed. */
 unsigned thread_pool_pending(const struct thread_pool *pool);

@@ -26,7 +26,7 @@ struct aio_timer {
     struct aio_timer *queue_prev;
 };
 
-/* Prepares a timer that is not armed. `name` must live as long as the timer. */
+/* Prepares a timer that is not armed. `name` is static. */
 void timer_init(struct aio_timer *timer, struct aio_context *ctx, struct aio_clock *clock,
                 const char *name, aio_timer_fn *fn, void *opaque);
 

@@ -146,8 +146,12 @@ static void look_for_slow(GString *out, struct aio_context *ctx, int64_t now_ns)
     }
 }
 
-/* Told to look at its work at the last look already, and it sleeps on: that must not happen, so it
- * is kicked as well as told. */
+/* Notified, and it sleeps on for so many looks. If somebody called the waiter's wake for this wait
+ * the host owes us its end, and is only slow. If nobody did, the notifier has stood between its two
+ * steps all the time, or the protocol is broken: then it is kicked, and counted. */
+#define SLEEPS_STARVED 2
+#define SLEEPS_LOST    4
+
 static void look_for_lost_wake(GString *out, struct aio_context *ctx)
 {
     unsigned state = atomic_load_explicit(&ctx->state, memory_order_relaxed);
@@ -155,14 +159,23 @@ static void look_for_lost_wake(GString *out, struct aio_context *ctx)
     struct aio_seen *seen = &ctx->seen;
     bool sleeps = atomic_load_explicit(&ctx->notified, memory_order_relaxed) &&
                   state == AIO_WAITING && ctx->notify_me != 0;
+    bool waking = atomic_load_explicit(&ctx->waking, memory_order_relaxed);
 
-    if (sleeps && seen->sleeps_notified && seen->waits == waits) {
-        finding_add(out, "%s: was notified and does not wake: kicked", ctx->name);
-        aio_kick(ctx);
-        sleeps = false;
-    }
-    seen->sleeps_notified = sleeps;
+    seen->sleeps_notified = !sleeps ? 0 : seen->waits != waits ? 1 : seen->sleeps_notified + 1;
     seen->waits = waits;
+    if (waking && seen->sleeps_notified >= SLEEPS_STARVED && !seen->starved_told) {
+        seen->starved_told = true;
+        finding_add(out, "%s: was woken and has not run since: the host has no time for it",
+                    ctx->name);
+    } else if (!waking && seen->sleeps_notified >= SLEEPS_LOST) {
+        seen->sleeps_notified = 0;
+        aio_count(&ctx->stats.lost_wakes);
+        finding_add(out,
+                    "%s: was notified, sleeps, and nobody woke it: a lost wake-up, please report "
+                    "it; kicked",
+                    ctx->name);
+        aio_kick(ctx);
+    }
 }
 
 static void look(GString *out)

@@ -109,8 +109,8 @@ static void socket_update(struct socket_chardev *s)
 {
     bool listen = s->listener.kind != HOST_HANDLE_NONE && !socket_has_peer(s);
     if (listen != s->listening &&
-        aio_set_fd_handler(s->chardev.ctx, s->listener, listen ? socket_accept : NULL, NULL, s,
-                           NULL)) {
+        aio_set_fd_handler_named(s->chardev.ctx, "socket-listener", s->listener,
+                                 listen ? socket_accept : NULL, NULL, s, NULL)) {
         s->listening = listen;
     }
     bool alive = socket_has_peer(s) && !s->broken;
@@ -119,8 +119,9 @@ static void socket_update(struct socket_chardev *s)
     if (read == s->reading && write == s->writing) {
         return;
     }
-    if (aio_set_fd_handler(s->chardev.ctx, s->peer, read ? socket_readable : NULL,
-                           write ? socket_writable : NULL, s, NULL)) {
+    if (aio_set_fd_handler_named(s->chardev.ctx, "socket-peer", s->peer,
+                                 read ? socket_readable : NULL, write ? socket_writable : NULL, s,
+                                 NULL)) {
         s->reading = read;
         s->writing = write;
     } else {

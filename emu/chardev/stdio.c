@@ -39,8 +39,8 @@ static void stdio_update(struct stdio_chardev *stdio)
         return;
     }
     g_autoptr(GError) error = NULL;
-    if (aio_set_fd_handler(stdio->chardev.ctx, terminal_input(), want ? stdio_readable : NULL, NULL,
-                           stdio, &error)) {
+    if (aio_set_fd_handler_named(stdio->chardev.ctx, "stdio", terminal_input(),
+                                 want ? stdio_readable : NULL, NULL, stdio, &error)) {
         stdio->reading = want;
     } else {
         stdio->ended = true; /* a loop without room for one more handle: no input */

@@ -99,8 +99,9 @@ static void user_arm(struct user_fd *entry, int events)
     struct host_handle handle = { HOST_HANDLE_SOCKET, entry->fd };
     bool read = (events & SLIRP_POLL_IN) != 0, write = (events & SLIRP_POLL_OUT) != 0;
     if (events != entry->armed &&
-        aio_set_fd_handler(entry->user->net.ctx, handle, read ? user_readable : NULL,
-                           write ? user_writable : NULL, entry, NULL)) {
+        aio_set_fd_handler_named(entry->user->net.ctx, "slirp-socket", handle,
+                                 read ? user_readable : NULL, write ? user_writable : NULL, entry,
+                                 NULL)) {
         entry->armed = events; /* else the loop is full; the next tick tries again */
     }
 }

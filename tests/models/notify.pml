@@ -4,18 +4,24 @@
  * until a fence or until the machine gets to it. A poller that sleeps for ever is an end state
  * that Spin reports.
  *
+ * `waking` is what the watchdog goes by: who is notified, sleeps on and was woken by nobody has
+ * lost a wake-up. It never says so of a host that is only slow.
+ *
  * holds:
  * fails: -DNO_FENCE_IN_NOTIFY
  * fails: -DNO_FENCE_IN_POLL
  * fails: -DACCEPT_AFTER_READING
  * fails: -DNO_RECHECK
  * fails: -DLOWER_TOO_EARLY
+ * fails: -DCLEAR_WAKING_LATE
  */
 #define OTHERS 2
 
 byte notify_me;
 bool notified, event;
 bool work[OTHERS];
+bool waking, sleeping;
+byte done;                        /* notifiers */
 
 bool poll_buffered, poll_value;   /* the poller's store to notify_me */
 bool other_buffered[OTHERS];      /* a notifier's store to notified */
@@ -33,6 +39,9 @@ active proctype poller()
     do
     :: seen == 3 -> break
     :: else ->
+#ifndef CLEAR_WAKING_LATE
+        waking = 0;
+#endif
         d_step { poll_value = 1; poll_buffered = 1 };
 #ifndef NO_FENCE_IN_POLL
         DRAIN_POLL;
@@ -45,7 +54,11 @@ active proctype poller()
 #else
         if
         :: notified
-        :: !notified -> event; event = 0
+        :: !notified ->
+#ifdef CLEAR_WAKING_LATE
+            waking = 0;
+#endif
+            sleeping = 1; event; event = 0; sleeping = 0
         fi;
 #endif
         DRAIN_POLL;
@@ -69,9 +82,19 @@ proctype notifier(byte i)
     DRAIN_OTHER(i);
 #endif
     if
-    :: notify_me -> event = 1
+    :: notify_me -> waking = 1; event = 1
     :: else
-    fi
+    fi;
+    done++
+}
+
+/* However long it looks, and however slow the poller is. */
+proctype watchdog()
+{
+end:
+    do
+    :: atomic { done == OTHERS && sleeping && notified && !waking -> assert(false) }
+    od
 }
 
 /* Stores reach memory some time. */
@@ -85,4 +108,4 @@ end:
     od
 }
 
-init { atomic { run notifier(0); run notifier(1); run machine() } }
+init { atomic { run notifier(0); run notifier(1); run machine(); run watchdog() } }
