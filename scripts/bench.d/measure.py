@@ -128,18 +128,18 @@ class Measurement:
 
     def command(self, emulator, kind):
         """The command line of a guest of some kind on one of the emulators."""
+        disk = pathlib.Path(self.folder, f"{emulator}.raw")
         if kind == "programs":
-            drive = f"file={machine.guest_script('programs')},readonly=on"
+            image = machine.guest_script("programs")
+            subprocess.run(["cp", "--sparse=always", image, str(disk)], check=True)
         else:
-            disk = pathlib.Path(self.folder, f"{emulator}.raw")
             disk.write_bytes(bytes(64 << 20))
-            drive = f"file={disk}"
         return [*self.emulators[emulator], "-M", "virt", "-smp", GUESTS[kind], "-m", "512M",
                 "-nographic", "-no-reboot",
                 "-bios", machine.guest_script("packages", "opensbi-1.6"),
                 "-kernel", machine.guest_script("packages", "kernel"), "-initrd", self.initrd,
                 "-append", "console=ttyS0 panic=-1 run=bench",
-                "-drive", f"if=none,id=disk,format=raw,{drive}",
+                "-drive", f"if=none,id=disk,format=raw,file={disk}",
                 "-device", "virtio-blk-device,drive=disk",
                 "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
 
