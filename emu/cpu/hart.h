@@ -43,6 +43,9 @@ struct engine {
     /* Address translation changed: forget cached translations of `address`, or all if
      * UINT64_MAX. Hart's thread. */
     void (*flush_translation)(struct hart *hart, uint64_t address);
+    /* Another address space: forget cached translations but those that are the same in all of
+     * them. Hart's thread. */
+    void (*switch_space)(struct hart *hart);
 };
 
 /* What the instruction set answers for its harts. All on the hart's thread. */

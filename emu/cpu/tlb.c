@@ -1,6 +1,7 @@
 #include "emu/cpu/tlb.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* A page whose entry is another one, so that no probe of entry `index` can match it. */
 static uint64_t tlb_empty_tag(unsigned index)
@@ -14,10 +15,8 @@ void tlb_bank_init(struct tlb_bank *bank)
         for (unsigned i = 0; i < TLB_ENTRIES; i++) {
             bank->entry[access][i] = (struct tlb_entry){ tlb_empty_tag(i), 0 };
         }
-        for (unsigned word = 0; word < TLB_ENTRIES / 64; word++) {
-            bank->used[access][word] = 0;
-        }
     }
+    memset(bank->used, 0, sizeof bank->used);
 }
 
 static void tlb_flush_word(struct tlb_entry *entry, unsigned word, uint64_t used)
@@ -29,14 +28,21 @@ static void tlb_flush_word(struct tlb_entry *entry, unsigned word, uint64_t used
     }
 }
 
-void tlb_bank_flush(struct tlb_bank *bank)
+void tlb_bank_flush_scope(struct tlb_bank *bank, enum tlb_scope scope)
 {
     for (unsigned access = 0; access < TLB_ACCESS_COUNT; access++) {
+        uint64_t *used = bank->used[scope][access];
         for (unsigned word = 0; word < TLB_ENTRIES / 64; word++) {
-            tlb_flush_word(bank->entry[access], word, bank->used[access][word]);
-            bank->used[access][word] = 0;
+            tlb_flush_word(bank->entry[access], word, used[word]);
+            used[word] = 0;
         }
     }
+}
+
+void tlb_bank_flush(struct tlb_bank *bank)
+{
+    tlb_bank_flush_scope(bank, TLB_LOCAL);
+    tlb_bank_flush_scope(bank, TLB_GLOBAL);
 }
 
 void tlb_bank_flush_page(struct tlb_bank *bank, gva_t address)
@@ -45,17 +51,18 @@ void tlb_bank_flush_page(struct tlb_bank *bank, gva_t address)
     for (unsigned access = 0; access < TLB_ACCESS_COUNT; access++) {
         if (bank->entry[access][index].tag == (address & TLB_PAGE_MASK)) {
             bank->entry[access][index].tag = tlb_empty_tag(index);
-            bank->used[access][index / 64] &= ~((uint64_t)1 << index % 64);
         }
     }
 }
 
 void tlb_bank_fill(struct tlb_bank *bank, enum tlb_access access, gva_t address,
-                   uint8_t *host_page)
+                   enum tlb_scope scope, uint8_t *host_page)
 {
-    assert(access < TLB_ACCESS_COUNT && host_page != NULL);
+    assert(access < TLB_ACCESS_COUNT && scope < TLB_SCOPE_COUNT && host_page != NULL);
     unsigned index = tlb_index(address);
     uint64_t page = address & TLB_PAGE_MASK;
+    uint64_t bit = (uint64_t)1 << index % 64;
     bank->entry[access][index] = (struct tlb_entry){ page, (uintptr_t)host_page - page };
-    bank->used[access][index / 64] |= (uint64_t)1 << index % 64;
+    bank->used[scope][access][index / 64] |= bit;
+    bank->used[!scope][access][index / 64] &= ~bit;
 }

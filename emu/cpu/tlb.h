@@ -30,15 +30,21 @@ struct tlb_entry {
     uint64_t addend; /* host address minus guest virtual address */
 };
 
+/* Whose translation an entry is: of the present address space, or of all of them. */
+enum tlb_scope { TLB_LOCAL, TLB_GLOBAL, TLB_SCOPE_COUNT };
+
 /* The pages one privilege context may touch. `used` has a bit for every entry that is not empty,
  * so that a flush costs what was filled since the last one. */
 struct tlb_bank {
     struct tlb_entry entry[TLB_ACCESS_COUNT][TLB_ENTRIES];
-    uint64_t used[TLB_ACCESS_COUNT][TLB_ENTRIES / 64];
+    uint64_t used[TLB_SCOPE_COUNT][TLB_ACCESS_COUNT][TLB_ENTRIES / 64];
 };
 
 /* Makes a bank empty whatever it holds; zeroed memory is not an empty bank. */
 void tlb_bank_init(struct tlb_bank *bank);
+
+/* Forgets all translations of one scope in a bank. */
+void tlb_bank_flush_scope(struct tlb_bank *bank, enum tlb_scope scope);
 
 /* Forgets everything in a bank. */
 void tlb_bank_flush(struct tlb_bank *bank);
@@ -48,7 +54,7 @@ void tlb_bank_flush_page(struct tlb_bank *bank, gva_t address);
 
 /* Remembers that accesses of one kind to the page of `address` go to `host_page`. */
 void tlb_bank_fill(struct tlb_bank *bank, enum tlb_access access, gva_t address,
-                   uint8_t *host_page);
+                   enum tlb_scope scope, uint8_t *host_page);
 
 /* Which entry of a table the page of `address` uses. */
 static inline unsigned tlb_index(gva_t address)

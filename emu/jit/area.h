@@ -14,7 +14,7 @@
 #define JUMP_CACHE_BITS    11
 #define JUMP_CACHE_ENTRIES (1u << JUMP_CACHE_BITS)
 #define FETCH_CACHE_ENTRIES 256
-#define JIT_LOG_MAX        2048
+#define JIT_PAGE_FILTER    1024
 
 #define JIT_STORES_MAX     64
 
@@ -34,13 +34,18 @@ struct fetch_entry {
     uint64_t id;
 };
 
+/* Which entries of a context's caches hold translations of one scope: a bit each. */
+struct jit_held {
+    uint64_t fetch[FETCH_CACHE_ENTRIES / 64];
+    uint64_t jump[JUMP_CACHE_ENTRIES / 64];
+    uint64_t pages[JIT_PAGE_FILTER / 64]; /* pages that jump entries may be of, by their number */
+};
+
 /* The caches of one context (enum riscv_bank of fetches and data). */
 struct jit_context {
     struct jump_entry jump[JUMP_CACHE_ENTRIES];
     struct fetch_entry fetch[FETCH_CACHE_ENTRIES];
-    uint64_t fetched[FETCH_CACHE_ENTRIES / 64]; /* which fetch entries are not empty */
-    unsigned logged; /* jump entries filled since the last flush; past the log: flush all */
-    uint16_t log[JIT_LOG_MAX];
+    struct jit_held held[TLB_SCOPE_COUNT];
 };
 
 /* 128-bit constants for packed logic. */

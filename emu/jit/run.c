@@ -15,7 +15,6 @@
 #include "emu/riscv/trap.h"
 
 _Static_assert(sizeof(struct jit_area) <= RISCV_ENGINE_AREA, "the hart has no room for the area");
-_Static_assert(JUMP_CACHE_ENTRIES <= JIT_LOG_MAX, "every jump entry may be logged");
 
 /* Makes a context empty whatever it holds. */
 static void jit_init_context(struct jit_context *context)
@@ -23,51 +22,73 @@ static void jit_init_context(struct jit_context *context)
     for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++) {
         context->jump[i].pc = 1;
     }
-    context->logged = 0;
     for (unsigned i = 0; i < FETCH_CACHE_ENTRIES; i++) {
         context->fetch[i].va = 1;
     }
-    memset(context->fetched, 0, sizeof context->fetched);
+    memset(context->held, 0, sizeof context->held);
 }
 
-static void jit_forget_context(struct jit_context *context)
+static void bit_set(uint64_t *bits, unsigned index)
 {
-    for (unsigned i = 0; i < context->logged; i++) {
-        context->jump[context->log[i]].pc = 1;
+    bits[index / 64] |= UINT64_C(1) << index % 64;
+}
+
+static void bit_clear(uint64_t *bits, unsigned index)
+{
+    bits[index / 64] &= ~(UINT64_C(1) << index % 64);
+}
+
+static bool bit_get(const uint64_t *bits, unsigned index)
+{
+    return (bits[index / 64] >> index % 64 & 1) != 0;
+}
+
+static void jit_forget_context(struct jit_context *context, enum tlb_scope scope)
+{
+    struct jit_held *held = &context->held[scope];
+    for (unsigned word = 0; word < JUMP_CACHE_ENTRIES / 64; word++) {
+        for (uint64_t left = held->jump[word]; left != 0; left &= left - 1) {
+            context->jump[word * 64 + (unsigned)__builtin_ctzll(left)].pc = 1;
+        }
     }
-    context->logged = 0;
     for (unsigned word = 0; word < FETCH_CACHE_ENTRIES / 64; word++) {
-        for (uint64_t left = context->fetched[word]; left != 0; left &= left - 1) {
+        for (uint64_t left = held->fetch[word]; left != 0; left &= left - 1) {
             context->fetch[word * 64 + (unsigned)__builtin_ctzll(left)].va = 1;
         }
-        context->fetched[word] = 0;
+    }
+    memset(held, 0, sizeof *held);
+}
+
+static void jit_forget_scope(struct riscv_hart *hart, enum tlb_scope scope)
+{
+    for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
+        jit_forget_context(&jit_area(hart)->context[bank], scope);
     }
 }
 
 void jit_forget(struct riscv_hart *hart)
 {
-    for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
-        jit_forget_context(&jit_area(hart)->context[bank]);
-    }
+    jit_forget_scope(hart, TLB_LOCAL);
+    jit_forget_scope(hart, TLB_GLOBAL);
 }
 
 /* Forgets one page of guest addresses in one context. */
 static void jit_forget_page(struct jit_context *context, uint64_t page)
 {
-    struct fetch_entry *fetch = &context->fetch[page / TLB_PAGE_SIZE % FETCH_CACHE_ENTRIES];
+    unsigned number = (unsigned)(page / TLB_PAGE_SIZE);
+    struct fetch_entry *fetch = &context->fetch[number % FETCH_CACHE_ENTRIES];
     if (fetch->va == page) {
         fetch->va = 1;
     }
-    unsigned kept = 0;
-    for (unsigned i = 0; i < context->logged; i++) {
-        struct jump_entry *jump = &context->jump[context->log[i]];
-        if ((jump->pc & TLB_PAGE_MASK) == page) {
-            jump->pc = 1;
-        } else {
-            context->log[kept++] = context->log[i];
+    bool held = false;
+    for (unsigned scope = 0; scope < TLB_SCOPE_COUNT; scope++) {
+        held |= bit_get(context->held[scope].pages, number % JIT_PAGE_FILTER);
+    }
+    for (unsigned i = 0; i < JUMP_CACHE_ENTRIES && held; i++) {
+        if ((context->jump[i].pc & TLB_PAGE_MASK) == page) {
+            context->jump[i].pc = 1;
         }
     }
-    context->logged = kept;
 }
 
 static void jit_flush_translation(struct hart *hart, uint64_t address)
@@ -84,11 +105,18 @@ static void jit_flush_translation(struct hart *hart, uint64_t address)
     }
 }
 
+static void jit_switch_space(struct hart *hart)
+{
+    struct jit_hart *own = hart->engine_state;
+    interp_one_flush(own->interp);
+    jit_forget_scope((struct riscv_hart *)(void *)hart, TLB_LOCAL);
+}
+
 static void jit_fence_instructions(struct hart *hart)
 {
     struct jit_hart *own = hart->engine_state;
     own->epoch++;
-    interp_one_flush(own->interp);
+    interp_one_fence(own->interp);
     jit_forget((struct riscv_hart *)(void *)hart);
 }
 
@@ -172,18 +200,22 @@ static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint6
     if (page != JIT_NONE) {
         unsigned index = (unsigned)(fetch - context->fetch);
         *fetch = (struct fetch_entry){ va, page };
-        context->fetched[index / 64] |= UINT64_C(1) << index % 64;
+        bit_set(context->held[result.scope].fetch, index);
+        bit_clear(context->held[!result.scope].fetch, index);
     }
     return page;
 }
 
+/* Its page has just been entered, which says whether it is global. */
 static void jit_remember_jump(struct riscv_hart *h, uint64_t pc, const uint8_t *code)
 {
     struct jit_context *context = &jit_area(h)->context[h->bank_data];
     unsigned index = (unsigned)(pc >> 1) % JUMP_CACHE_ENTRIES;
-    if (context->jump[index].pc == 1) {
-        context->log[context->logged++] = (uint16_t)index;
-    }
+    unsigned number = (unsigned)(pc / TLB_PAGE_SIZE);
+    bool global = bit_get(context->held[TLB_GLOBAL].fetch, number % FETCH_CACHE_ENTRIES);
+    struct jit_held *held = &context->held[global ? TLB_GLOBAL : TLB_LOCAL];
+    bit_set(held->jump, index);
+    bit_set(held->pages, number % JIT_PAGE_FILTER);
     context->jump[index] = (struct jump_entry){ pc, code };
 }
 
@@ -331,6 +363,7 @@ const struct engine jit_engine = {
     .run = jit_run,
     .fence_instructions = jit_fence_instructions,
     .flush_translation = jit_flush_translation,
+    .switch_space = jit_switch_space,
 };
 
 char *jit_describe(struct riscv_hart *hart)

@@ -51,7 +51,7 @@ bool slow_group(struct riscv_hart *hart, uint64_t address, uint32_t info)
                       &cause) &&
         result.host != NULL && result.cacheable) {
         tlb_bank_fill(&hart->bank[hart->bank_data], write ? TLB_WRITE : TLB_READ, address,
-                      result.host);
+                      result.scope, result.host);
         area->result = 1;
     }
     return true;

@@ -147,15 +147,21 @@ void csr_write_senvcfg(struct riscv_hart *hart, const struct csr_write *write)
 }
 
 /* A mode that is not there makes the whole write do nothing (volume II, 12.1.11). ASIDs have 16
- * bits: the TLB does not tag with them, but they make fences cheap (mmu.c). */
+ * bits: the TLB does not tag with them, but they make fences cheap (mmu.c). Global translations
+ * outlive a change of address space. */
 void csr_write_satp(struct riscv_hart *hart, const struct csr_write *write)
 {
     unsigned mode = (unsigned)(write->value >> SATP_MODE_SHIFT);
     bool known = mode == SATP_MODE_BARE || mode == SATP_MODE_SV39 ||
                  (mode == SATP_MODE_SV48 && hart->config->sv48);
     if (known && write->value != hart->satp) {
+        bool same_mode = hart->satp >> SATP_MODE_SHIFT == mode;
         hart->satp = write->value;
-        mmu_flush(hart, UINT64_MAX, UINT64_MAX);
+        if (same_mode) {
+            mmu_switch_space(hart);
+        } else {
+            mmu_flush(hart, UINT64_MAX, UINT64_MAX);
+        }
     }
 }
 

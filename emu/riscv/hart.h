@@ -96,7 +96,8 @@ struct riscv_hart {
     bool pmp_active; /* some entry is not OFF: checks are needed */
     struct riscv_pmp_range pmp_range[RISCV_PMP_COUNT]; /* those that are not OFF, in order */
     unsigned pmp_range_count;
-    uint64_t superpages[2][RISCV_SUPERPAGE_LEVELS]; /* which the TLB may hold pieces of (mmu.c) */
+    /* Superpages that the TLB may hold pieces of (mmu.c), by half of the address space. */
+    uint64_t superpages[TLB_SCOPE_COUNT][2][RISCV_SUPERPAGE_LEVELS];
 
     uint64_t instret;         /* retired before this instruction; engines bring it up to date at
                                * every exit and before they call riscv_csr */

@@ -66,6 +66,11 @@ static bool interp_attach(struct hart *hart, GError **error)
     return hart->engine_state != NULL;
 }
 
+static void interp_switch_space(struct hart *hart)
+{
+    interp_forget_fetches(interp_of(hart));
+}
+
 static void interp_flush_translation(struct hart *hart, uint64_t address)
 {
     struct interp *in = interp_of(hart);
@@ -204,4 +209,5 @@ const struct engine interp_engine = {
     .run = interp_run,
     .fence_instructions = interp_fence_instructions,
     .flush_translation = interp_flush_translation,
+    .switch_space = interp_switch_space,
 };

@@ -6,9 +6,14 @@
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
 
-void interp_one_flush(struct interp *in)
+void interp_one_fence(struct interp *in)
 {
     in->epoch++;
+    interp_forget_fetches(in);
+}
+
+void interp_one_flush(struct interp *in)
+{
     interp_forget_fetches(in);
 }
 

@@ -12,7 +12,10 @@ struct interp *interp_one_new(GError **error);
 /* Frees it; accepts NULL. */
 void interp_one_free(struct interp *in);
 
-/* Translations or code changed: forget what was fetched. */
+/* Code changed: compare what was decoded with memory before it runs again. */
+void interp_one_fence(struct interp *in);
+
+/* Translations changed: forget what was fetched. */
 void interp_one_flush(struct interp *in);
 
 /* Runs the instruction at h->pc, or takes the exception that fetching it takes. */

@@ -36,7 +36,7 @@ static bool mem_translate(struct riscv_hart *hart, gva_t address, unsigned size,
         ret->watched = access == MMU_WRITE && bus_page_watched(hart->config->bus, result.gpa);
         if (result.cacheable && !ret->watched) {
             enum tlb_access kind = access == MMU_WRITE ? TLB_WRITE : TLB_READ;
-            tlb_bank_fill(&hart->bank[hart->bank_data], kind, address, result.host);
+            tlb_bank_fill(&hart->bank[hart->bank_data], kind, address, result.scope, result.host);
         }
     }
     return true;

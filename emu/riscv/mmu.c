@@ -1,10 +1,10 @@
 /*
  * The page table walk. Not modelled: Svnapot, Svpbmt (their PTE bits must be zero), Sv57.
  *
- * The TLB holds translations of the current satp only, because every change of satp empties it: a
- * fence for another ASID has nothing to do. It holds a superpage as single pages; a filter for
- * either half of the address space remembers which superpages it may hold pieces of, since a fence
- * for one address means them all.
+ * The TLB holds translations of the current satp and global ones only, because every change of satp
+ * forgets the others: a fence for another ASID has nothing to do. It holds a superpage as single
+ * pages; a filter for either half of the address space remembers which superpages it may hold
+ * pieces of, since a fence for one address means them all.
  */
 #include "emu/riscv/mmu.h"
 
@@ -19,6 +19,7 @@
 #define PTE_W (UINT64_C(1) << 2)
 #define PTE_X (UINT64_C(1) << 3)
 #define PTE_U (UINT64_C(1) << 4)
+#define PTE_G (UINT64_C(1) << 5)
 #define PTE_A (UINT64_C(1) << 6)
 #define PTE_D (UINT64_C(1) << 7)
 
@@ -40,6 +41,7 @@ struct walk {
     enum riscv_bank bank;
     gpa_t gpa;     /* result */
     bool writable; /* result: the PTE allows a write without a change of it */
+    bool global;   /* result: some PTE on the way says so */
 };
 
 static unsigned satp_mode(const struct riscv_hart *hart)
@@ -104,17 +106,17 @@ static bool leaf_permits(const struct riscv_hart *hart, uint64_t pte, const stru
 }
 
 /* Remembers that the TLB may soon hold a piece of this superpage. */
-static void superpage_hold(struct riscv_hart *hart, gva_t address, unsigned level)
+static void superpage_hold(struct riscv_hart *hart, const struct walk *walk, unsigned level)
 {
     assert(level <= RISCV_SUPERPAGE_LEVELS);
-    uint64_t *filter = hart->superpages[address >> 63];
-    filter[level - 1] |= UINT64_C(1) << (address >> level_shift(level)) % 64;
+    uint64_t *filter = hart->superpages[walk->global][walk->address >> 63];
+    filter[level - 1] |= UINT64_C(1) << (walk->address >> level_shift(level)) % 64;
 }
 
-/* Whether the TLB may hold a piece of a superpage that `address` is in. */
-static bool superpage_held(const struct riscv_hart *hart, gva_t address)
+/* Whether the TLB may hold a piece of a superpage of some scope that `address` is in. */
+static bool superpage_held(const struct riscv_hart *hart, enum tlb_scope scope, gva_t address)
 {
-    const uint64_t *filter = hart->superpages[address >> 63];
+    const uint64_t *filter = hart->superpages[scope][address >> 63];
     for (unsigned level = 1; level <= RISCV_SUPERPAGE_LEVELS; level++) {
         if ((filter[level - 1] >> (address >> level_shift(level)) % 64 & 1) != 0) {
             return true;
@@ -150,7 +152,7 @@ static enum walk_end walk_leaf(struct riscv_hart *hart, struct walk *walk, unsig
     walk->gpa = base | (walk->address & offset_mask);
     walk->writable = (pte & PTE_W) != 0 && (pte & PTE_D) != 0;
     if (level > 0) {
-        superpage_hold(hart, walk->address, level);
+        superpage_hold(hart, walk, level);
     }
     return WALK_DONE;
 }
@@ -172,6 +174,7 @@ static enum walk_end walk_once(struct riscv_hart *hart, struct walk *walk, unsig
         if ((pte & PTE_V) == 0 || write_only || (pte & PTE_RESERVED) != 0) {
             return WALK_PAGE_FAULT;
         }
+        walk->global |= (pte & PTE_G) != 0;
         if ((pte & (PTE_R | PTE_X)) != 0) {
             return walk_leaf(hart, walk, level, entry, pte, rights, ret_again);
         }
@@ -199,6 +202,7 @@ static enum walk_end walk_address(struct riscv_hart *hart, struct walk *walk)
     enum walk_end end;
     do {
         again = false;
+        walk->global = false;
         end = walk_once(hart, walk, levels, &again);
     } while (again);
     return end;
@@ -251,6 +255,7 @@ static bool mmu_physical(struct riscv_hart *hart, const struct walk *walk, unsig
         .host = usable ? memory->host + (page - memory->base) : NULL,
         .cacheable = usable && uniform,
         .writable = usable && memory->writable && walk->writable && (rights & PMP_W) != 0,
+        .scope = walk->global ? TLB_GLOBAL : TLB_LOCAL,
     };
     return true;
 }
@@ -300,13 +305,25 @@ bool mmu_peek(struct riscv_hart *hart, gva_t address, gpa_t *ret_gpa)
     return false;
 }
 
+static void mmu_flush_scope(struct riscv_hart *hart, enum tlb_scope scope)
+{
+    tlb_bank_flush_scope(&hart->bank[BANK_U], scope);
+    tlb_bank_flush_scope(&hart->bank[BANK_S], scope);
+    tlb_bank_flush_scope(&hart->bank[BANK_S_SUM], scope);
+    memset(hart->superpages[scope], 0, sizeof hart->superpages[scope]);
+}
+
+void mmu_switch_space(struct riscv_hart *hart)
+{
+    mmu_flush_scope(hart, TLB_LOCAL);
+    hart->hart.engine->switch_space(&hart->hart);
+}
+
 /* All translations through satp. Those of machine mode stay. */
 static void mmu_flush_tables(struct riscv_hart *hart)
 {
-    tlb_bank_flush(&hart->bank[BANK_U]);
-    tlb_bank_flush(&hart->bank[BANK_S]);
-    tlb_bank_flush(&hart->bank[BANK_S_SUM]);
-    memset(hart->superpages, 0, sizeof hart->superpages);
+    mmu_flush_scope(hart, TLB_LOCAL);
+    mmu_flush_scope(hart, TLB_GLOBAL);
     hart->hart.engine->flush_translation(&hart->hart, UINT64_MAX);
 }
 
@@ -319,12 +336,19 @@ void mmu_flush_all(struct riscv_hart *hart)
 void mmu_flush(struct riscv_hart *hart, gva_t address, uint64_t asid)
 {
     uint64_t current = hart->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
-    if (asid != UINT64_MAX && (asid & SATP_ASID_MASK) != current) {
+    bool local = asid != UINT64_MAX; /* such a fence spares global translations */
+    if (local && (asid & SATP_ASID_MASK) != current) {
         return;
     }
-    if (address == UINT64_MAX || superpage_held(hart, address)) {
+    if (!local && (address == UINT64_MAX || superpage_held(hart, TLB_GLOBAL, address))) {
         mmu_flush_tables(hart);
         return;
+    }
+    if (address == UINT64_MAX || superpage_held(hart, TLB_LOCAL, address)) {
+        mmu_switch_space(hart);
+        if (address == UINT64_MAX || local) {
+            return;
+        }
     }
     tlb_bank_flush_page(&hart->bank[BANK_U], address);
     tlb_bank_flush_page(&hart->bank[BANK_S], address);

@@ -14,6 +14,7 @@ struct mmu_result {
     uint8_t *host;    /* host address of the page if it is memory usable directly, else NULL */
     bool cacheable;   /* the whole page has these rights, so the TLB may keep it */
     bool writable;    /* a write would be allowed too (D set, W, PMP, RAM): TLB may keep both */
+    enum tlb_scope scope; /* global: the page tables say that all address spaces share it */
 };
 
 /* Translates an access of `size` bytes that does not cross a page, in context `bank`, with all
@@ -27,7 +28,10 @@ bool mmu_peek(struct riscv_hart *hart, gva_t address, gpa_t *ret_gpa);
 /* sfence.vma and sinval.vma: forgets translations; UINT64_MAX stands for "all". Hart's thread. */
 void mmu_flush(struct riscv_hart *hart, gva_t address, uint64_t asid);
 
-/* satp, mstatus.MXR or the PMP changed: forgets all translations. Hart's thread, or parked. */
+/* satp's address space changed, its mode did not: forgets all but global translations. */
+void mmu_switch_space(struct riscv_hart *hart);
+
+/* mstatus.MXR or the PMP changed: forgets all translations. Hart's thread, or parked. */
 void mmu_flush_all(struct riscv_hart *hart);
 
 /* Which of PMP_R, PMP_W, PMP_X an access to all of [first, last] has. */

@@ -38,6 +38,12 @@ static void rig_flush(struct hart *hart, uint64_t address)
     engine_log.flushed = address;
 }
 
+static void rig_switch(struct hart *hart)
+{
+    (void)hart;
+    engine_log.switches++;
+}
+
 static const struct engine rig_engine_table = {
     .name = "rig",
     .attach = rig_attach,
@@ -45,6 +51,7 @@ static const struct engine rig_engine_table = {
     .run = rig_run,
     .fence_instructions = rig_fence,
     .flush_translation = rig_flush,
+    .switch_space = rig_switch,
 };
 
 void rig_init(struct rig *rig)

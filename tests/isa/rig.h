@@ -24,7 +24,7 @@ struct rig {
 
 /* What the engine of the rig's harts has been told since rig_engine_forget. */
 struct rig_engine {
-    unsigned fences, flushes;
+    unsigned fences, flushes, switches;
     uint64_t flushed; /* the last address */
 };
 

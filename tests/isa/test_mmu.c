@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "emu/riscv/bits.h"
+#include "emu/riscv/csr.h"
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
 #include "platform/thread.h"
@@ -357,7 +358,7 @@ static void touch(gva_t address)
 {
     g_assert_cmpuint(translate(address, MMU_READ, BANK_S), ==, NO_FAULT);
     g_assert_true(result.cacheable);
-    tlb_bank_fill(&rig.hart->bank[BANK_S], TLB_READ, address, result.host);
+    tlb_bank_fill(&rig.hart->bank[BANK_S], TLB_READ, address, result.scope, result.host);
     g_assert_true(cached(address));
 }
 
@@ -378,10 +379,57 @@ static void test_flush(void)
     touch(VA);
     mmu_flush(hart, UINT64_MAX, 5);
     g_assert_true(!cached(VA) && !cached(other));
+    g_assert_cmpuint(rig_engine()->switches, ==, 1);
+    touch(VA);
+    mmu_flush(hart, UINT64_MAX, UINT64_MAX);
+    g_assert_false(cached(VA));
     g_assert_cmphex(rig_engine()->flushed, ==, UINT64_MAX);
     touch(VA);
     mmu_flush(hart, other, UINT64_MAX);
     g_assert_true(cached(VA));
+}
+
+/* Global pages outlive changes of the address space and fences for one, but no other fence. */
+static void test_flush_global(void)
+{
+    struct riscv_hart *hart = rig.hart;
+    gva_t local = VA + 0x1000;
+    map_page(ALL | G);
+    uint64_t satp = hart->satp | UINT64_C(5) << SATP_ASID_SHIFT, old;
+    rig_store(&rig, LEAVES + 16, pte(PAGE + 0x1000, ALL));
+    touch(VA);
+    touch(local);
+    g_assert_true(riscv_csr(hart, 0x180, CSR_WRITE, satp, &old));
+    g_assert_true(cached(VA) && !cached(local));
+    touch(local);
+    mmu_flush(hart, UINT64_MAX, 5);
+    g_assert_true(cached(VA) && !cached(local));
+    mmu_flush(hart, VA, UINT64_MAX);
+    g_assert_false(cached(VA));
+    touch(VA);
+    mmu_flush(hart, UINT64_MAX, UINT64_MAX);
+    g_assert_false(cached(VA));
+    touch(VA);
+    g_assert_true(riscv_csr(hart, 0x180, CSR_WRITE, 0, &old));
+    g_assert_false(cached(VA));
+}
+
+/* The bit counts wherever it stands on the way; pieces of a superpage go with one of them. */
+static void test_flush_global_superpage(void)
+{
+    struct riscv_hart *hart = rig.hart;
+    map_page(ALL);
+    rig_store(&rig, ROOT + 8, pte(MIDDLE, V | G));
+    touch(VA);
+    mmu_switch_space(hart);
+    g_assert_true(cached(VA));
+    rig_store(&rig, ROOT + 8, pte(RIG_RAM_BASE, ALL | G));
+    touch(VA + 0x400000);
+    mmu_switch_space(hart);
+    mmu_flush(hart, VA + 0x200000, 0);
+    g_assert_true(cached(VA + 0x400000));
+    mmu_flush(hart, VA + 0x200000, UINT64_MAX);
+    g_assert_false(cached(VA + 0x400000));
 }
 
 /* A fence for one address of a superpage is a fence for all of it. */
@@ -449,6 +497,8 @@ int main(int argc, char **argv)
         { "/mmu/pmp-cacheable", test_pmp_cacheable },
         { "/mmu/pmp-tables", test_pmp_tables },
         { "/mmu/flush", test_flush },
+        { "/mmu/flush-global", test_flush_global },
+        { "/mmu/flush-global-superpage", test_flush_global_superpage },
         { "/mmu/flush-superpage", test_flush_superpage },
         { "/mmu/hart-peek", test_hart_peek },
     };

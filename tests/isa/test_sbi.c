@@ -285,7 +285,7 @@ static void fill_tlb(struct hart *cpu, void *opaque)
     struct riscv_hart *hart = (struct riscv_hart *)cpu;
     (void)opaque;
     for (gva_t address = 0; address < 0x4000; address += TLB_PAGE_SIZE) {
-        tlb_bank_fill(&hart->bank[BANK_S], TLB_READ, address, bench.rig.ram);
+        tlb_bank_fill(&hart->bank[BANK_S], TLB_READ, address, TLB_LOCAL, bench.rig.ram);
     }
 }
 

@@ -41,7 +41,7 @@ static void test_edges(void)
     static const gva_t pages[] = { 0, 0x1000, 0x80000000, UINT64_MAX - 0xfff };
     for (unsigned i = 0; i < G_N_ELEMENTS(pages); i++) {
         gva_t base = pages[i];
-        tlb_bank_fill(bank, TLB_READ, base + 77, page);
+        tlb_bank_fill(bank, TLB_READ, base + 77, TLB_LOCAL, page);
         for (unsigned size = 1; size <= 8; size *= 2) {
             g_assert_true(tlb_probe(bank, TLB_READ, base, size) == page);
             g_assert_true(tlb_probe(bank, TLB_READ, base + 4096 - size, size) ==
@@ -63,18 +63,35 @@ static void test_flush_page(void)
 {
     struct tlb_bank *bank = bank_new();
     gva_t rival = 0x5000 + (gva_t)TLB_PAGE_SIZE * TLB_ENTRIES; /* wants the same entry */
-    tlb_bank_fill(bank, TLB_READ, 0x5000, page);
-    tlb_bank_fill(bank, TLB_WRITE, 0x5000, page);
-    tlb_bank_fill(bank, TLB_READ, 0x6000, page);
+    tlb_bank_fill(bank, TLB_READ, 0x5000, TLB_LOCAL, page);
+    tlb_bank_fill(bank, TLB_WRITE, 0x5000, TLB_LOCAL, page);
+    tlb_bank_fill(bank, TLB_READ, 0x6000, TLB_LOCAL, page);
     tlb_bank_flush_page(bank, rival);
     g_assert_nonnull(tlb_probe(bank, TLB_READ, 0x5000, 8));
     tlb_bank_flush_page(bank, 0x5abc);
     g_assert_null(tlb_probe(bank, TLB_READ, 0x5000, 8));
     g_assert_null(tlb_probe(bank, TLB_WRITE, 0x5000, 8));
     g_assert_nonnull(tlb_probe(bank, TLB_READ, 0x6000, 8));
-    tlb_bank_fill(bank, TLB_READ, rival, page);
+    tlb_bank_fill(bank, TLB_READ, rival, TLB_LOCAL, page);
     g_assert_null(tlb_probe(bank, TLB_READ, 0x5000, 8));
     tlb_bank_flush(bank);
+    check_empty(bank);
+    g_free(bank);
+}
+
+/* A flush of one scope leaves the other's entries, also those that took the place of its own. */
+static void test_scopes(void)
+{
+    struct tlb_bank *bank = bank_new();
+    gva_t rival = 0x5000 + (gva_t)TLB_PAGE_SIZE * TLB_ENTRIES;
+    tlb_bank_fill(bank, TLB_READ, 0x5000, TLB_LOCAL, page);
+    tlb_bank_fill(bank, TLB_READ, rival, TLB_GLOBAL, page);
+    tlb_bank_fill(bank, TLB_WRITE, 0x5000, TLB_GLOBAL, page);
+    tlb_bank_fill(bank, TLB_WRITE, rival, TLB_LOCAL, page);
+    tlb_bank_flush_scope(bank, TLB_LOCAL);
+    g_assert_nonnull(tlb_probe(bank, TLB_READ, rival, 8));
+    g_assert_null(tlb_probe(bank, TLB_WRITE, rival, 8));
+    tlb_bank_flush_scope(bank, TLB_GLOBAL);
     check_empty(bank);
     g_free(bank);
 }
@@ -85,5 +102,6 @@ int main(int argc, char **argv)
     g_test_add_func("/tlb/empty", test_empty);
     g_test_add_func("/tlb/edges", test_edges);
     g_test_add_func("/tlb/flush_page", test_flush_page);
+    g_test_add_func("/tlb/scopes", test_scopes);
     return g_test_run();
 }
