@@ -349,6 +349,7 @@ static struct machine *machine_alloc(const struct machine_config *config, struct
     machine->ctx = aio_context_ref(ctx);
     machine->no_reboot = config->no_reboot;
     machine->start_paused = config->start_paused;
+    machine->clipboard = config->clipboard;
     atomic_init(&machine->end_wanted, MACHINE_NO_END);
     aio_clock_init_virtual(&machine->clock);
     host_mutex_init(&machine->lock);
@@ -471,6 +472,11 @@ struct display *machine_display(struct machine *machine, unsigned index)
 struct input_hub *machine_input(struct machine *machine)
 {
     return machine->input;
+}
+
+struct clipboard *machine_clipboard(const struct machine *machine)
+{
+    return machine->clipboard;
 }
 
 const struct bus *machine_bus(const struct machine *machine)

@@ -16,6 +16,7 @@
 #include "emu/display/input.h"
 #include "emu/mem/bus.h"
 
+struct clipboard;
 struct display;
 struct machine;
 struct riscv_hart;
@@ -57,9 +58,9 @@ enum machine_device_kind {
 
 /* What is particular to a GPU. */
 struct machine_gpu {
-    unsigned outputs;      /* at most DISPLAY_OUTPUTS_MAX */
-    uint32_t xres, yres;   /* the size of the first one until a window asks for another */
-    uint64_t memory_max;   /* bytes of the host for the guest's pictures */
+    unsigned outputs;    /* at most DISPLAY_OUTPUTS_MAX */
+    uint32_t xres, yres; /* the size of the first one until a window asks for another */
+    uint64_t memory_max; /* bytes of the host for the guest's pictures */
 };
 
 /* A port of a virtio console (-device virtconsole, virtserialport). */
@@ -77,9 +78,9 @@ struct machine_device {
     char *backend; /* id of the drive or net; NULL where there is none */
     char *serial;
     uint8_t mac[6];
-    enum input_kind input; /* what kind of DEVICE_INPUT */
+    enum input_kind input;  /* what kind of DEVICE_INPUT */
     struct machine_gpu gpu; /* of DEVICE_GPU */
-    GPtrArray *ports;      /* of struct machine_port: of a DEVICE_CONSOLE; else NULL */
+    GPtrArray *ports;       /* of struct machine_port: of a DEVICE_CONSOLE; else NULL */
 };
 
 /* Everything about a machine that a user can choose. Strings owned; see machine_config_clear. */
@@ -87,21 +88,22 @@ struct machine_config {
     unsigned harts;
     uint64_t ram_size;
     bool sv48, svadu, sstc;
-    char *bios;    /* "default", "none", "builtin" or a path; NULL means default */
+    char *bios; /* "default", "none", "builtin" or a path; NULL means default */
     char *kernel, *initrd, *append, *dtb;
     const void *kernel_data; /* the kernel's bytes if it is no file, not owned; `kernel` names it */
     size_t kernel_size;
-    char *dump_dtb;      /* write the devicetree here and do not run */
-    char *engine;        /* "jit" or "interp"; NULL: the best there is */
-    bool no_reboot;      /* a reboot request ends the run */
-    bool start_paused;   /* -S */
-    GPtrArray *drives;   /* of struct machine_drive */
-    GPtrArray *nets;     /* of struct machine_net */
-    GPtrArray *devices;  /* of struct machine_device */
+    char *dump_dtb;     /* write the devicetree here and do not run */
+    char *engine;       /* "jit" or "interp"; NULL: the best there is */
+    bool no_reboot;     /* a reboot request ends the run */
+    bool start_paused;  /* -S */
+    GPtrArray *drives;  /* of struct machine_drive */
+    GPtrArray *nets;    /* of struct machine_net */
+    GPtrArray *devices; /* of struct machine_device */
     struct machine_flash flash[2];
     /* Chardevs are made by the caller, before machine_new, on machine_context(). */
-    struct chardev *serial;  /* NULL: none */
-    GHashTable *chardevs;    /* id -> struct chardev, for the ports of consoles */
+    struct chardev *serial;      /* NULL: none */
+    GHashTable *chardevs;        /* id -> struct chardev, for the ports of consoles */
+    struct clipboard *clipboard; /* made by the caller like these; NULL: none */
 };
 
 /* Why machine_run returned. */
@@ -166,6 +168,9 @@ struct display *machine_display(struct machine *machine, unsigned index);
 
 /* Where input for the guest goes, owned by the machine. */
 struct input_hub *machine_input(struct machine *machine);
+
+/* The clipboard of its configuration. */
+struct clipboard *machine_clipboard(const struct machine *machine);
 
 /* The address map, for reports. */
 const struct bus *machine_bus(const struct machine *machine);

@@ -34,6 +34,7 @@ struct machine {
     struct display *display[DISPLAY_OUTPUTS_MAX];
     unsigned display_count;
     struct input_hub *input;
+    struct clipboard *clipboard; /* the caller's */
 
     struct riscv_config hart_config;
     struct riscv_hart *hart[MACHINE_HARTS_MAX];

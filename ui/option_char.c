@@ -15,6 +15,7 @@ struct char_keys {
 };
 
 static const char *const only_off[] = { "off", NULL };
+static const char *const only_vdagent[] = { "vdagent", NULL };
 static const char *const only_on[] = { "on", NULL };
 static const char *const on_or_off[] = { "on", "off", NULL };
 
@@ -65,7 +66,16 @@ static const struct key_row socket_rows[] = {
     END_ROW,
 };
 
-/* The kinds; `word` is how -serial begins with them, `tail` what comes after a colon there. */
+static const struct key_row vdagent_rows[] = {
+    ID_ROW,
+    { "name", KEY_FIXED, 0, "vdagent", only_vdagent, 0 },
+    { "clipboard", KEY_FIXED, 0, "text is exchanged", only_on, 0 },
+    { "mouse", KEY_FIXED, 0, "that is what virtio-tablet-device is for", only_off, 0 },
+    END_ROW,
+};
+
+/* The kinds; `word` is how -serial begins with them (NULL: it cannot have them), `tail` what comes
+ * after a colon there. */
 static const struct char_kind {
     const char *name, *word, *tail;
     const struct key_row *rows;
@@ -76,6 +86,8 @@ static const struct char_kind {
     { "file", "file", "path", file_rows, PLAN_FILE },
     { "socket", "unix", "path", socket_rows, PLAN_UNIX },
     { "socket", "tcp", "address", socket_rows, PLAN_TCP },
+    { "qemu-vdagent", NULL, NULL, vdagent_rows, PLAN_VDAGENT },
+    { "vdagent", NULL, NULL, vdagent_rows, PLAN_VDAGENT },
 };
 
 static bool chardev_check(const char *option, enum plan_chardev_kind kind,
@@ -83,6 +95,7 @@ static bool chardev_check(const char *option, enum plan_chardev_kind kind,
 {
     switch (kind) {
     case PLAN_NULL:
+    case PLAN_VDAGENT:
     case PLAN_STDIO: return true;
     case PLAN_FILE:
         return keys->path || usage_error(error, "%s: which file? Say path=FILE", option);
@@ -126,12 +139,14 @@ static struct char_keys char_defaults(const char *list)
 
 static void chardevs_answer(struct plan *plan)
 {
-    plan_answer(plan, "Available chardev backend types:\n  file\n  null\n  socket\n  stdio\n");
+    plan_answer(plan, "Available chardev backend types:\n  file\n  null\n  socket\n  stdio\n"
+                      "  vdagent\n");
 }
 
 bool option_chardev(struct plan *plan, const char *value, GError **error)
 {
-    static const char *const names[] = { "null", "stdio", "file", "socket", NULL };
+    static const char *const names[] = { "null",    "stdio",        "file", "socket",
+                                         "vdagent", "qemu-vdagent", NULL };
     g_autofree char *name = g_strndup(value, strcspn(value, ","));
     const char *list = value[strlen(name)] ? value + strlen(name) + 1 : "";
     const struct char_kind *kind = NULL;
@@ -228,8 +243,9 @@ static bool device_take(struct plan *plan, const char *option, const char *value
     }
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         const struct char_kind *kind = &kinds[i];
-        size_t length = strlen(kind->word);
-        if (strncmp(plain, kind->word, length) != 0 || plain[length] != (kind->tail ? ':' : '\0')) {
+        size_t length = kind->word ? strlen(kind->word) : 0;
+        if (!kind->word || strncmp(plain, kind->word, length) != 0 ||
+            plain[length] != (kind->tail ? ':' : '\0')) {
             continue;
         }
         struct char_keys keys = { .signals = !shared };

@@ -17,6 +17,7 @@ enum plan_chardev_kind {
     PLAN_FILE,
     PLAN_TCP,
     PLAN_UNIX,
+    PLAN_VDAGENT,
 };
 
 /* A chardev to make. */

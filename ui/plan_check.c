@@ -245,13 +245,18 @@ static guint chardev_users(const struct plan *plan, const char *id)
 
 static bool chardevs_check(const struct plan *plan, GError **error)
 {
-    guint stdios = 0;
+    guint stdios = 0, agents = 0;
     for (guint i = 0; i < plan->chardevs->len; i++) {
         const struct plan_chardev *chardev = plan->chardevs->pdata[i];
         stdios += chardev->kind == PLAN_STDIO;
         if (stdios > 1) {
             return usage_error(error, "standard input and output were asked for twice: share them "
                                       "with '-serial mon:stdio', or mux=on in one -chardev");
+        }
+        agents += chardev->kind == PLAN_VDAGENT;
+        if (agents > 1) {
+            return usage_error(error, "-chardev vdagent: there is one clipboard, and it has an "
+                                      "agent already");
         }
         if (!chardev->mux && chardev_users(plan, chardev->id) > 1) {
             return usage_error(error, "the chardev '%s' is used more than once: add mux=on to it",

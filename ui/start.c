@@ -7,6 +7,7 @@
 #include "aio/context.h"
 #include "aio/inspect.h"
 #include "emu/control/monitor.h"
+#include "emu/display/clipboard.h"
 #include "emu/machine.h"
 #include "platform/file.h"
 #include "platform/process.h"
@@ -105,6 +106,7 @@ static bool run_make(struct run *run, GError **error)
         !machine_verify(config, run->ctx, error)) {
         return false;
     }
+    config->clipboard = clipboard_new(run->ctx);
     run->streams = streams_new(run->plan, run->ctx, run_quit, run, error);
     if (!run->streams) {
         return false;
@@ -125,6 +127,7 @@ static void run_end(struct run *run)
     g_clear_pointer(&run->monitors, g_ptr_array_unref);
     machine_free(run->machine);
     streams_free(run->streams);
+    g_clear_pointer(&run->plan->config.clipboard, clipboard_free);
     if (run->ctx) {
         aio_context_unref(run->ctx);
     }

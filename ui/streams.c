@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/chardev/chardev.h"
+#include "emu/display/vdagent.h"
 #include "platform/terminal.h"
 
 /* A chardev and how many front ends it has given away; a mux has any number of them. */
@@ -22,7 +23,8 @@ bool streams_leave_traces(const struct plan *plan)
 {
     for (guint i = 0; i < plan->chardevs->len; i++) {
         const struct plan_chardev *chardev = plan->chardevs->pdata[i];
-        if (chardev->kind != PLAN_NULL && chardev->kind != PLAN_STDIO) {
+        if (chardev->kind != PLAN_NULL && chardev->kind != PLAN_STDIO &&
+            chardev->kind != PLAN_VDAGENT) {
             return true;
         }
     }
@@ -30,7 +32,7 @@ bool streams_leave_traces(const struct plan *plan)
 }
 
 static struct chardev *backend_new(const struct plan_chardev *plan, struct aio_context *ctx,
-                                   GError **error)
+                                   struct clipboard *clipboard, GError **error)
 {
     switch (plan->kind) {
     case PLAN_NULL: return chardev_new_null(ctx, plan->id);
@@ -47,6 +49,7 @@ static struct chardev *backend_new(const struct plan_chardev *plan, struct aio_c
                                error);
     case PLAN_UNIX:
         return chardev_new_unix(ctx, plan->id, plan->path, plan->server, plan->wait, error);
+    case PLAN_VDAGENT: return vdagent_new(ctx, plan->id, clipboard);
     }
     g_assert_not_reached();
 }
@@ -59,10 +62,10 @@ static void stream_free(void *opaque)
 }
 
 static bool stream_add(struct streams *streams, const struct plan_chardev *plan,
-                       struct aio_context *ctx, const struct chardev_mux_events *events,
-                       GError **error)
+                       struct aio_context *ctx, struct clipboard *clipboard,
+                       const struct chardev_mux_events *events, GError **error)
 {
-    struct chardev *chardev = backend_new(plan, ctx, error);
+    struct chardev *chardev = backend_new(plan, ctx, clipboard, error);
     if (!chardev) {
         return false;
     }
@@ -115,7 +118,8 @@ struct streams *streams_new(struct plan *plan, struct aio_context *ctx, void (*q
     streams->all = g_ptr_array_new_with_free_func(stream_free);
     streams->monitors = g_ptr_array_new();
     for (guint i = 0; i < plan->chardevs->len; i++) {
-        if (!stream_add(streams, plan->chardevs->pdata[i], ctx, &events, error)) {
+        if (!stream_add(streams, plan->chardevs->pdata[i], ctx, plan->config.clipboard, &events,
+                        error)) {
             streams_free(streams);
             return NULL;
         }

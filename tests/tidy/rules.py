@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "emu/block": BELOW,
     "emu/net": BELOW,
     "emu/share": BELOW,
-    "emu/display": BELOW,
+    "emu/display": BELOW | {"emu/chardev"},  # an agent is a stream to the guest
     "emu/cpu": BELOW | {"emu/mem"},
     "emu/dev": BELOW | {"emu/mem", "emu/chardev", "emu/display"},
     "emu/riscv": BELOW | {"emu/mem", "emu/cpu"},

@@ -96,6 +96,8 @@ static const struct {
     { "-device virtio-rng-device,id=r -device virtio-rng-device,id=r", "two with the id 'r'" },
     { "-nic user -nic user -nic user -nic user -nic user -nic user -nic user -nic user -nic user",
       "8 virtio slots" },
+    { "-chardev vdagent,id=a -chardev qemu-vdagent,id=b", "has an agent already" },
+    { "-chardev vdagent,id=a,mouse=on", "mouse=on is not supported" },
     { "-serial std", "did you mean 'stdio'?" },
     { "-serial pty", "-serial: unknown device 'pty'" },
     { "-serial null -serial null", "one serial port" },

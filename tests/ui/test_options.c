@@ -179,6 +179,9 @@ static void test_socket_options(void)
     g_assert_cmpint(unix_one->kind, ==, PLAN_UNIX);
     g_assert_true(unix_one->server && !unix_one->wait);
     plan_clear(&plan);
+    plan_of(&plan, "-chardev qemu-vdagent,id=v,name=vdagent,clipboard=on,mouse=off");
+    g_assert_cmpint(plan_find_chardev(&plan, "v")->kind, ==, PLAN_VDAGENT);
+    plan_clear(&plan);
 }
 
 static void check_port(const struct machine_device *device, guint index, unsigned number,
