@@ -1,9 +1,9 @@
 /*
  * Accesses at known distances from each other usually touch one page: the first one's probe covers
- * Accesses at known distances from each other usually touch one page: the first one's probe covers
  * the range of all, and the others use what it found. Distances are known off one base register,
  * off sums of it with constants (a pointer that a loop steps along), and off the pc. Where the
  * range leaves the page, or is no memory, the block is left for one that probes each access.
+ *
  * This is right because nothing in a block can take a translation away: shootdowns reach a hart
  * between blocks only.
  */
