@@ -75,6 +75,7 @@ struct jit_area {
     uint64_t host_stack;   /* stack pointer of the caller of enter */
     uint32_t fp_mode;      /* rounding mode and flags of the host, while in generated code */
     uint32_t fp_mode_host; /* outside */
+    uint32_t fp_now;       /* scratch: mode and flags as they are */
     uint8_t zero_usable;   /* cbo.zero is enabled in the present mode */
     uint8_t fp_usable;     /* FS is on and frm is a mode the host has */
     struct jit_context context[BANK_COUNT];

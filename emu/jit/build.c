@@ -10,11 +10,30 @@
 
 #define LINE_SIZE 64
 
+/* Keeps account of what may have raised floating-point flags since they were read. */
+static void build_note_flags(struct build *build, enum ir_op op, uint16_t value)
+{
+    if (op == IR_FLAGS) {
+        build->flags = value;
+        build->compare_count = 0;
+    } else if (op == IR_FEQ || op == IR_FLT || op == IR_FLE) {
+        if (build->compare_count == BUILD_COMPARES_MAX) {
+            build->flags = IR_NONE;
+            return;
+        }
+        build->compares[build->compare_count++] = value;
+    } else if (op == IR_FLAGSPUT || ir_raises_flags(op)) {
+        build->flags = IR_NONE;
+    }
+}
+
 uint16_t build_op(struct build *build, struct ir_ins ins)
 {
     ins.pc = build->pc;
     ins.insns = (uint16_t)build->block->insns;
-    return ir_append(build->block, ins);
+    uint16_t value = ir_append(build->block, ins);
+    build_note_flags(build, ins.op, value);
+    return value;
 }
 
 uint16_t build_const(struct build *build, int64_t value)

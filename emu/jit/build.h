@@ -19,6 +19,8 @@ enum build_result {
     BUILD_JUMP,  /* go on at build->jump_to, in the same page */
 };
 
+#define BUILD_COMPARES_MAX 4
+
 struct build {
     struct ir_block *block;
     uint16_t pc;              /* page offset of the instruction */
@@ -28,6 +30,9 @@ struct build {
     unsigned rounds;          /* of a loop over the block that follow in it */
     unsigned round_start;     /* number of the present one's first instruction */
     bool fp_checked;
+    uint16_t flags;           /* what fflags are, if comparisons have raised none; or IR_NONE */
+    uint16_t compares[BUILD_COMPARES_MAX]; /* comparisons since then */
+    unsigned compare_count;
     uint16_t x[32], f[32];    /* the value a guest register has now, or IR_NONE: not read yet */
     uint16_t zero;            /* the constant 0, or IR_NONE */
     bool narrow[IR_OPS_MAX];  /* the value is the sign extension of its low 32 bits */
@@ -66,6 +71,9 @@ uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, 
 
 /* Writes an integer register; x0 takes nothing. */
 void build_put(struct build *build, unsigned reg, uint16_t value);
+
+/* Makes sure, once a block, that floating point is usable in it. */
+void build_need_float(struct build *build);
 
 /* Integer computation. */
 enum build_result build_integer(struct build *build, const struct isa_insn *insn);

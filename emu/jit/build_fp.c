@@ -1,5 +1,6 @@
-/* Floating point. Only what the host computes to the bit is built; fclass, static rounding modes
- * that differ from frm's and formats that are not boxed are steps of the interpreter. */
+/* Floating point. Only what the host computes to the bit is built; fclass is a step of the
+ * interpreter, and so are, at run time, static rounding modes that differ from frm's and formats
+ * that are not boxed. */
 #include "emu/jit/build.h"
 
 #include "emu/riscv/fpu.h"
@@ -166,20 +167,40 @@ static enum build_result build_arithmetic(struct build *build, const struct isa_
     return BUILD_NEXT;
 }
 
+void build_need_float(struct build *build)
+{
+    if (!build->fp_checked) {
+        /* At the start of the block, so that a loop over it checks once. */
+        build->block->ins[IR_CHECK] = (struct ir_ins){ .op = IR_FCHECK,
+                                                               .pc = build->block->start };
+        build->fp_checked = true;
+    }
+}
+
+/* An operation rounds as frm says: a mode in the instruction has to be the same, unless there is
+ * nothing to round. */
+static void build_static_mode(struct build *build, const struct isa_insn *insn,
+                              const struct float_row *row)
+{
+    if (row->op == IR_FCVTIF && !row->w32) {
+        build_op(build, (struct ir_ins){ .op = IR_FEXACT, .a = build_x(build, insn->rs1) });
+    } else {
+        build_op(build, (struct ir_ins){ .op = IR_FMODE, .a = build_const(build, insn->rm) });
+    }
+}
+
 enum build_result build_float(struct build *build, const struct isa_insn *insn)
 {
     const struct float_row *row = &float_rows[insn->uop];
     if (row->shape == FLOAT_NONE) {
         return BUILD_OTHER;
     }
-    if (row->rounds && insn->rm != RM_DYNAMIC) {
+    if (row->rounds && insn->rm != RM_DYNAMIC && insn->rm > FPU_RUP) {
         return BUILD_STEP;
     }
-    if (!build->fp_checked) {
-        /* At the start of the block, so that a loop over it checks once. */
-        build->block->ins[IR_CHECK] = (struct ir_ins){ .op = IR_FCHECK,
-                                                               .pc = build->block->start };
-        build->fp_checked = true;
+    build_need_float(build);
+    if (row->rounds && insn->rm != RM_DYNAMIC) {
+        build_static_mode(build, insn, row);
     }
     switch (row->shape) {
     case FLOAT_LOAD:

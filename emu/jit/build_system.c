@@ -1,5 +1,6 @@
 /* System instructions that only move data: CSRs without side effects, in the mode they belong to,
- * and cbo.zero. A block's context tells the mode: BANK_S is S-mode, BANK_M is M-mode. */
+ * the floating-point ones, and cbo.zero. A block's context tells the mode: BANK_S is S-mode, BANK_M
+ * is M-mode. */
 #include <stddef.h>
 
 #include "emu/jit/build.h"
@@ -55,7 +56,7 @@ static enum build_result build_csr(struct build *build, const struct isa_insn *i
     }
     uint16_t old = IR_NONE;
     if (insn->rd != 0) {
-        old = build_op(build, (struct ir_ins){ .op = IR_CSRGET, .imm = row->offset });
+        old = build_op(build, (struct ir_ins){ .op = IR_CSRGET, .size = 8, .imm = row->offset });
     }
     if (write) {
         value = build_binary(build, IR_AND, false, value,
@@ -68,8 +69,81 @@ static enum build_result build_csr(struct build *build, const struct isa_insn *i
     return BUILD_NEXT;
 }
 
+enum { CSR_FFLAGS = 1, CSR_FRM, CSR_FCSR };
+
+static uint16_t build_fcsr_read(struct build *build, int32_t number)
+{
+    uint16_t flags = IR_NONE, mode = IR_NONE;
+    if (number != CSR_FRM) {
+        flags = build_op(build, (struct ir_ins){ .op = IR_FLAGS });
+    }
+    if (number != CSR_FFLAGS) {
+        mode = build_op(build, (struct ir_ins){ .op = IR_CSRGET, .size = 1,
+                                                .imm = offsetof(struct riscv_hart, frm) });
+    }
+    if (number != CSR_FCSR) {
+        return number == CSR_FRM ? mode : flags;
+    }
+    mode = build_binary(build, IR_SLL, false, mode, build_const(build, 5));
+    return build_binary(build, IR_OR, false, mode, flags);
+}
+
+/* frm is written only with what it is: another value is a step. */
+static void build_fcsr_write(struct build *build, int32_t number, uint16_t value)
+{
+    if (number != CSR_FFLAGS) {
+        uint16_t mode = value;
+        if (number == CSR_FCSR) {
+            mode = build_binary(build, IR_SRL, false, value, build_const(build, 5));
+        }
+        mode = build_binary(build, IR_AND, false, mode, build_const(build, 7));
+        build_op(build, (struct ir_ins){ .op = IR_FMODE, .a = mode });
+    }
+    if (number == CSR_FFLAGS && value == build->flags) {
+        /* What is written is what was read, and only comparisons came between: C's isless. */
+        for (unsigned i = 0; i < build->compare_count; i++) {
+            build->block->ins[build->compares[i]].sub = 1;
+        }
+    } else if (number != CSR_FRM) {
+        value = build_binary(build, IR_AND, false, value, build_const(build, 31));
+        build_op(build, (struct ir_ins){ .op = IR_FLAGSPUT, .a = value });
+    }
+}
+
+static enum build_result build_fcsr(struct build *build, const struct isa_insn *insn)
+{
+    enum isa_uop uop = insn->uop;
+    bool immediate = uop == UOP_csri_write || uop == UOP_csri_set || uop == UOP_csri_clear;
+    bool replace = uop == UOP_csr_write || uop == UOP_csri_write;
+    build_need_float(build);
+    uint16_t operand =
+        immediate ? build_const(build, insn->rs1) : build_x(build, insn->rs1);
+    uint16_t old = IR_NONE;
+    if (!replace || insn->rd != 0) {
+        old = build_fcsr_read(build, insn->imm);
+    }
+    if (replace) {
+        build_fcsr_write(build, insn->imm, operand);
+    } else if (insn->rs1 != 0) {
+        bool set = uop == UOP_csr_set || uop == UOP_csri_set;
+        build_fcsr_write(build, insn->imm,
+                         build_binary(build, set ? IR_OR : IR_ANDN, false, old, operand));
+    }
+    build_put(build, insn->rd, old);
+    return BUILD_NEXT;
+}
+
+static bool build_is_csr(enum isa_uop uop)
+{
+    return uop == UOP_csr_write || uop == UOP_csr_set || uop == UOP_csr_clear ||
+           uop == UOP_csri_write || uop == UOP_csri_set || uop == UOP_csri_clear;
+}
+
 enum build_result build_system(struct build *build, const struct isa_insn *insn)
 {
+    if (build_is_csr(insn->uop) && insn->imm >= CSR_FFLAGS && insn->imm <= CSR_FCSR) {
+        return build_fcsr(build, insn);
+    }
     switch (insn->uop) {
     case UOP_csr_write: return build_csr(build, insn, true, build_x(build, insn->rs1));
     case UOP_csri_write: return build_csr(build, insn, true, build_const(build, insn->rs1));

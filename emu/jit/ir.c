@@ -12,7 +12,7 @@ enum ir_kind {
     KIND_F0 = KIND_F, KIND_F1 = KIND_F, KIND_F2 = KIND_F, KIND_FR = KIND_F | KIND_R,
     KIND_F1S = KIND_F | KIND_S, KIND_F2S = KIND_F | KIND_S, KIND_F3S = KIND_F | KIND_S,
     KIND_F1R = KIND_F | KIND_R, KIND_F2R = KIND_F | KIND_R, KIND_F3R = KIND_F | KIND_R,
-    KIND_FIR = KIND_V | KIND_R, KIND_FI = KIND_V, KIND_FIS = KIND_V | KIND_S, KIND_ER = KIND_R,
+    KIND_FIR = KIND_V | KIND_R, KIND_FI = KIND_V, KIND_ER = KIND_R,
 };
 
 #define IR_KIND(name, kind) [IR_##name] = KIND_##kind,
@@ -56,6 +56,11 @@ bool ir_makes_value(enum ir_op op)
 bool ir_is_float(enum ir_op op)
 {
     return (ir_kind[op] & KIND_F) != 0;
+}
+
+bool ir_raises_flags(enum ir_op op)
+{
+    return op >= IR_FADD && op <= IR_FCVTFI;
 }
 
 bool ir_is_recovery(enum ir_op op)

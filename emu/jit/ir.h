@@ -27,10 +27,11 @@
     OP(CLZ, V1) OP(CTZ, V1) OP(CPOP, V1) OP(REV8, V1) OP(ORCB, V1) OP(SEXT, V1)               \
     OP(ZEXT, V1) OP(LOAD, VR) OP(STORE, ER) OP(LOADF, FR) OP(STOREF, ER) OP(AMO, VR)          \
     OP(LR, VR) OP(SC, VR) OP(FENCE, E) OP(ZERO, ER) OP(CSRGET, V0) OP(CSRPUT, E)              \
-    OP(FCHECK, ER) OP(FBOXED, ER) OP(FADD, F2S) OP(FSUB, F2S) OP(FMUL, F2R) OP(FDIV, F2R)     \
+    OP(FLAGS, V0) OP(FLAGSPUT, E) OP(FCHECK, ER) OP(FBOXED, ER) OP(FMODE, ER) OP(FEXACT, ER)  \
+    OP(FADD, F2S) OP(FSUB, F2S) OP(FMUL, F2R) OP(FDIV, F2R)                                   \
     OP(FSQRT, F1S) OP(FMIN, F2R) OP(FMAX, F2R) OP(FMADD, F3R) OP(FMSUB, F3R)                  \
     OP(FNMSUB, F3R) OP(FNMADD, F3R) OP(FSGNJ, F2) OP(FSGNJN, F2) OP(FSGNJX, F2)               \
-    OP(FEQ, FIS) OP(FLT, FIS) OP(FLE, FIS) OP(FCVTFF, F1R) OP(FCVTIF, F1R) OP(FCVTFI, FIR)    \
+    OP(FEQ, FIR) OP(FLT, FIR) OP(FLE, FIR) OP(FCVTFF, F1R) OP(FCVTIF, F1R) OP(FCVTFI, FIR)    \
     OP(FMVXF, FI) OP(FMVFX, F1) OP(BRANCH, ER) OP(EXIT, ER) OP(EXITR, ER) OP(STEP, ER)        \
     OP(LEAVE, ER)
 
@@ -87,10 +88,11 @@ struct ir_ins {
     uint8_t op;
     bool w32;       /* integer: computed on 32 bits and sign-extended; FP: 32-bit format */
     bool sign;      /* loads and extensions: sign-extend */
-    uint8_t size;   /* loads, stores, AMO, extensions: bytes */
+    uint8_t size;   /* loads, stores, AMO, extensions, CSRGET: bytes */
     uint8_t reg;    /* GET, PUT: guest register number */
     uint8_t group;  /* loads and stores: number in block->group, or 0: on its own */
-    uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode */
+    uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode; comparisons:
+                     * 1: must raise no flag */
     uint8_t order;  /* atomics: enum ir_order; FENCE: enum ir_fence */
     uint16_t a, b, c;
     uint16_t pc;    /* offset of the guest instruction in its page */
@@ -139,6 +141,9 @@ bool ir_is_float(enum ir_op op);
 
 /* Whether guest state must be exact when it runs. */
 bool ir_is_recovery(enum ir_op op);
+
+/* Whether it may raise floating-point flags. */
+bool ir_raises_flags(enum ir_op op);
 
 /* The pass `puts`: forgets PUTs that a later PUT overwrites before anybody could see them. */
 void ir_drop_dead_puts(struct ir_block *block);

@@ -249,7 +249,7 @@ static void emit_one(struct emitter *e, unsigned index)
     default: break;
     }
     bool known = emit_integer(e, index) || emit_memory(e, index) || emit_atomic(e, index) ||
-                 emit_float(e, index) || emit_flow(e, index);
+                 emit_fcsr(e, index) || emit_float(e, index) || emit_flow(e, index);
     assert(known);
 }
 

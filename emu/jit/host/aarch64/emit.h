@@ -131,5 +131,7 @@ bool emit_memory(struct emitter *e, unsigned index);
 bool emit_atomic(struct emitter *e, unsigned index);
 /* Branches and exits. */
 bool emit_flow(struct emitter *e, unsigned index);
+/* fflags and frm. */
+bool emit_fcsr(struct emitter *e, unsigned index);
 /* Floating point. */
 bool emit_float(struct emitter *e, unsigned index);

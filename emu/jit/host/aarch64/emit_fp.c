@@ -151,8 +151,12 @@ static void emit_fp_compare(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     int a = regs_read(&e->f, ins->a), b = regs_read(&e->f, ins->b);
+    bool quiet = ins->sub != 0;
+    a64_fcmp(&e->as, !ins->w32, ins->op != IR_FEQ && !quiet, a, b);
+    if (quiet) { /* a NaN is left to the interpreter */
+        emit_cold(e, emit_cold_step, ins, a64_bcc(&e->as, CC_VS));
+    }
     int dst = regs_write(&e->x, (uint16_t)index);
-    a64_fcmp(&e->as, !ins->w32, ins->op != IR_FEQ, a, b);
     a64_cset(&e->as, dst, ins->op == IR_FEQ ? CC_EQ : ins->op == IR_FLT ? CC_MI : CC_LS);
 }
 

@@ -264,12 +264,14 @@ static void emit_csr(struct emitter *e, unsigned index)
     const struct ir_ins *ins = emit_ins(e, index);
     int from = ins->op == IR_CSRPUT ? emit_read(e, ins->a) : REGS_NONE;
     struct a64_mem csr = a64_at(HART, (int32_t)ins->imm);
-    if (!a64_reaches(8, (int32_t)ins->imm)) {
+    unsigned size = ins->op == IR_CSRGET ? ins->size : 8;
+    if (!a64_reaches(size, (int32_t)ins->imm)) {
         emit_add(e, T0, HART, ins->imm);
         csr = a64_at(T0, 0);
     }
     if (ins->op == IR_CSRGET) {
-        a64_ldr(&e->as, regs_write(&e->x, (uint16_t)index), csr);
+        a64_access(&e->as, (struct a64_access){ size, true, false, false },
+                   regs_write(&e->x, (uint16_t)index), csr);
     } else {
         a64_str(&e->as, from, csr);
     }

@@ -266,8 +266,8 @@ static void emit_one(struct emitter *e, unsigned index)
     case IR_PUTF: regs_put(&e->f, ins->reg, ins->a); return;
     default: break;
     }
-    bool known = emit_integer(e, index) || emit_memory(e, index) || emit_float(e, index) ||
-                 emit_flow(e, index);
+    bool known = emit_integer(e, index) || emit_memory(e, index) || emit_fcsr(e, index) ||
+                 emit_float(e, index) || emit_flow(e, index);
     assert(known);
 }
 

@@ -115,7 +115,12 @@ static void emit_fp_compare(struct emitter *e, unsigned index)
     struct x86_asm *as = &e->as;
     unsigned a = (unsigned)regs_read(&e->f, ins->a);
     unsigned b = (unsigned)regs_read(&e->f, ins->b);
-    if (ins->op == IR_FEQ) {
+    bool quiet = ins->sub != 0;
+    if (quiet) { /* a NaN is left to the interpreter */
+        x86_vcompare(as, 0x2e, !ins->w32, b, a);
+        emit_cold(e, emit_cold_step, ins, x86_jcc(as, CC_P));
+    }
+    if (ins->op == IR_FEQ && !quiet) {
         enum x86_reg t = regs_scratch(&e->x);
         enum x86_reg dst = regs_write(&e->x, (uint16_t)index);
         x86_vcompare(as, 0x2e, !ins->w32, a, b);
@@ -125,9 +130,11 @@ static void emit_fp_compare(struct emitter *e, unsigned index)
         x86_extend(as, 1, false, dst, dst);
         return;
     }
-    enum x86_reg dst = regs_write(&e->x, (uint16_t)index);
-    x86_vcompare(as, 0x2f, !ins->w32, b, a);
-    x86_setcc(as, ins->op == IR_FLT ? CC_A : CC_AE, dst);
+    int dst = regs_write(&e->x, (uint16_t)index);
+    if (!quiet) {
+        x86_vcompare(as, 0x2f, !ins->w32, b, a);
+    }
+    x86_setcc(as, ins->op == IR_FEQ ? CC_E : ins->op == IR_FLT ? CC_A : CC_AE, dst);
     x86_extend(as, 1, false, dst, dst);
 }
 

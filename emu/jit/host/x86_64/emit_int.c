@@ -321,7 +321,7 @@ static void emit_csr(struct emitter *e, unsigned index)
     const struct ir_ins *ins = &e->block->ins[index];
     struct x86_mem csr = x86_at(HART, (int32_t)ins->imm);
     if (ins->op == IR_CSRGET) {
-        x86_mov_rm(&e->as, true, regs_write(&e->x, (uint16_t)index), csr);
+        x86_load(&e->as, ins->size, false, regs_write(&e->x, (uint16_t)index), csr);
     } else {
         x86_store(&e->as, 8, csr, regs_read(&e->x, ins->a));
     }
