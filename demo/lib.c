@@ -21,6 +21,13 @@ void *memcpy(void *to, const void *from, size_t size)
 void *memset(void *to, int byte, size_t size)
 {
     uint8_t *out = to;
+    uint64_t eight = 0x0101010101010101 * (uint8_t)byte;
+    for (; ((uintptr_t)out & 7) != 0 && size > 0; size--) {
+        *out++ = (uint8_t)byte;
+    }
+    for (; size >= 8; size -= 8, out += 8) {
+        *(uint64_t *)out = eight;
+    }
     while (size-- > 0) {
         *out++ = (uint8_t)byte;
     }
@@ -193,12 +200,18 @@ void memory_give(uint64_t start, uint64_t end)
     memory_end = end;
 }
 
-void *memory_take(size_t size, size_t align)
+void *memory_take_raw(size_t size, size_t align)
 {
     uint64_t at = ALIGN_UP(memory_next, align);
     if (at > memory_end || size > memory_end - at) {
         return NULL;
     }
     memory_next = at + size;
-    return memset((void *)at, 0, size);
+    return (void *)at;
+}
+
+void *memory_take(size_t size, size_t align)
+{
+    void *memory = memory_take_raw(size, align);
+    return memory ? memset(memory, 0, size) : NULL;
 }

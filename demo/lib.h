@@ -36,6 +36,8 @@ void text_format(char *buffer, size_t size, const char *format, ...)
 
 /* Memory that is never given back, zeroed, `align` a power of two; NULL when there is no more. */
 void *memory_take(size_t size, size_t align);
+/* The same, with whatever is in it. */
+void *memory_take_raw(size_t size, size_t align);
 /* Says what memory_take may give. */
 void memory_give(uint64_t start, uint64_t end);
 

@@ -4,12 +4,13 @@
 #include "demo/machine.h"
 #include "demo/mandel.h"
 #include "demo/report.h"
+#include "demo/screen.h"
 #include "demo/shell.h"
 #include "demo/ticks.h"
 #include "demo/trap.h"
 #include "demo/uart.h"
 
-#define IDLE_US 20000
+#define IDLE_US 16000
 
 void main(const void *tree);
 
@@ -35,13 +36,16 @@ void main(const void *tree)
     }
     memory_give((uintptr_t)bss_end, end);
     irq_init();
+    screen_open();
     main_round();
     if (text_has_word(machine.arguments, "once")) {
         machine_poweroff(!ticks_bad());
     }
     shell_begin();
     for (;;) {
-        irq_wait(time_after_us(IDLE_US));
         shell_poll();
+        if (!screen_shown() || !screen_round()) {
+            irq_wait(time_after_us(IDLE_US));
+        }
     }
 }

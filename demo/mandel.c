@@ -122,6 +122,14 @@ bool mandel_step(void)
     return mandel_one(0);
 }
 
+void mandel_finish(void)
+{
+    while (mandel_step()) {
+    }
+    while (!mandel_done()) {
+    }
+}
+
 bool mandel_done(void)
 {
     return next_tile >= mandel_tiles() && harts_done();
@@ -130,6 +138,11 @@ bool mandel_done(void)
 unsigned mandel_tiles(void)
 {
     return columns * rows;
+}
+
+unsigned mandel_columns(void)
+{
+    return columns;
 }
 
 bool mandel_tile(unsigned index, unsigned *ret_hart)

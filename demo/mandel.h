@@ -26,11 +26,17 @@ void mandel_begin(const struct mandel *picture);
 /* Hart 0 draws a tile of its own; false when none is left. */
 bool mandel_step(void);
 
+/* Hart 0 draws what is left and waits for the others. */
+void mandel_finish(void);
+
 /* Whether the whole picture is there. */
 bool mandel_done(void);
 
-/* The number of the tiles, from left to right, then down; and one of them: done or not. */
+/* The number of the tiles, from left to right, then down. */
 unsigned mandel_tiles(void);
+
+/* How many of them are in a row. */
+unsigned mandel_columns(void);
 
 /* Whether tile `index` is drawn, and by which hart. */
 bool mandel_tile(unsigned index, unsigned *ret_hart);

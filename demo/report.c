@@ -3,6 +3,7 @@
 #include "demo/lib.h"
 #include "demo/machine.h"
 #include "demo/mandel.h"
+#include "demo/screen.h"
 #include "demo/virtio.h"
 
 #define PICTURE_WIDTH  512
@@ -34,6 +35,14 @@ void report_harts(void)
 
 void report_mandel(void)
 {
+    if (screen_shown()) {
+        screen_picture();
+        while (!screen_picture_shown()) {
+            screen_round();
+        }
+        report_harts();
+        return;
+    }
     static uint32_t *pixels;
     if (!pixels) {
         pixels = memory_take(PICTURE_WIDTH * PICTURE_HEIGHT * sizeof(*pixels), 64);
@@ -45,9 +54,6 @@ void report_mandel(void)
     const struct mandel view = { pixels, PICTURE_WIDTH, PICTURE_HEIGHT, PICTURE_WIDTH,
                                  -0.65,  0,             3,              PICTURE_DEPTH };
     mandel_begin(&view);
-    while (mandel_step()) {
-    }
-    while (!mandel_done()) {
-    }
+    mandel_finish();
     report_harts();
 }

@@ -2,6 +2,7 @@
 
 #include "demo/lib.h"
 #include "demo/machine.h"
+#include "demo/mandel.h"
 #include "demo/report.h"
 #include "demo/ticks.h"
 #include "demo/uart.h"
@@ -20,6 +21,7 @@ static void shell_help(void);
 
 static void shell_tests(void)
 {
+    mandel_finish(); /* the tests need the other harts */
     for (struct tick *tick = ticks; tick->name; tick++) {
         tick_run(tick);
     }

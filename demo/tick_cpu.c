@@ -242,6 +242,6 @@ enum tick_state tick_float(struct tick *tick)
     if (bad != 0 || euler != 0x1.5bf0a8b145769p+1) {
         return tick_say(tick, TICK_BAD, "%u of %u results are wrong", bad, count);
     }
-    return tick_say(tick, TICK_OK, "%u results to the bit, e %u", count,
-                    (unsigned)(euler * 100000000));
+    return tick_say(tick, TICK_OK, "%u results to the bit, e = 2.%08u", count,
+                    (unsigned)((euler - 2) * 100000000));
 }

@@ -2,6 +2,7 @@
 
 #include "demo/lib.h"
 #include "demo/machine.h"
+#include "demo/screen.h"
 
 struct tick ticks[] = {
     { .name = "integer", .fn = tick_integer }, { .name = "atomics", .fn = tick_atomics },
@@ -9,7 +10,8 @@ struct tick ticks[] = {
     { .name = "timer", .fn = tick_timer },     { .name = "ipi", .fn = tick_ipi },
     { .name = "plic", .fn = tick_plic },       { .name = "rtc", .fn = tick_rtc },
     { .name = "rng", .fn = tick_rng },         { .name = "block", .fn = tick_block },
-    { .name = "net", .fn = tick_net },         { .name = NULL },
+    { .name = "net", .fn = tick_net },         { .name = "display", .fn = tick_display },
+    { .name = "input", .fn = tick_input },     { .name = NULL },
 };
 
 enum tick_state tick_say(struct tick *tick, enum tick_state state, const char *format, ...)
@@ -28,6 +30,7 @@ void tick_run(struct tick *tick)
     tick->state = tick->fn(tick);
     tick->us = time_us(start, time_now());
     print("tick %-8s %-4s %6lu us  %s\n", tick->name, words[tick->state], tick->us, tick->note);
+    screen_tick(tick);
 }
 
 bool ticks_bad(void)

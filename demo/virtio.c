@@ -152,6 +152,11 @@ void virtio_set_config(const struct virtio *dev, unsigned offset, uint8_t value)
     fence_all();
 }
 
+void virtio_set_config32(const struct virtio *dev, unsigned offset, uint32_t value)
+{
+    io_write32(dev->base + REG_CONFIG + offset, value);
+}
+
 int queue_add(struct virtio_queue *queue, const struct virtio_part *parts, unsigned count)
 {
     if (count > queue->free_count) {

@@ -63,6 +63,9 @@ uint32_t virtio_config(const struct virtio *dev, unsigned offset, unsigned size)
 /* Writes a byte of the configuration space. */
 void virtio_set_config(const struct virtio *dev, unsigned offset, uint8_t value);
 
+/* Writes 32 bits of the configuration space. */
+void virtio_set_config32(const struct virtio *dev, unsigned offset, uint32_t value);
+
 /* Offers a request; its number, or -1 when the queue is full. The device does not know yet. */
 int queue_add(struct virtio_queue *queue, const struct virtio_part *parts, unsigned count);
 

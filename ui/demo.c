@@ -25,7 +25,10 @@ bool demo_plan(struct plan *plan, const char *const *arguments, GError **error)
         "-M", "virt", "-smp", "2", "-m", "256M", "-bios", "none",
         "-netdev", "user,id=demo-net",
         "-device", "virtio-net-device,netdev=demo-net",
-        "-device", "virtio-rng-device", NULL,
+        "-device", "virtio-rng-device",
+        "-device", "virtio-gpu-device",
+        "-device", "virtio-keyboard-device",
+        "-device", "virtio-tablet-device", NULL,
     };
     if (!options_parse(plan, machine, error)) {
         return false;

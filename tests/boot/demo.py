@@ -8,7 +8,7 @@ import machine
 
 IMAGE = guest.TOP / "demo" / "demo.elf"
 TICKS = ["integer", "atomics", "float", "paging", "timer", "ipi", "plic", "rtc", "rng", "block",
-         "net"]
+         "net", "display", "input"]
 PEER = "qemu-system-riscv64"
 LIMIT_S = 120
 
@@ -32,6 +32,8 @@ def headless(emulator):
                                dict.fromkeys(TICKS, "ok"))
             guest.expect_equal("ok and the exit status", (told["ok"], status), (True, 0))
             guest.expect_equal("the number of speeds", len(told["mips"]), smp)
+            print(f"{engine}, {smp} harts: first frame after {told['first_frame_ms']} ms, "
+                  f"{told['mips']} MIPS", flush=True)
             if min(told["mips"]) <= 0:
                 raise machine.Failure(f"a hart did nothing: {told['mips']}")
 
@@ -74,7 +76,9 @@ def peer(_):
                "-kernel", str(IMAGE), "-append", "once", "-global",
                "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device", *guest.NETWORK,
                "-drive", "if=none,id=disk,file.driver=null-co,file.size=1M,format=raw",
-               "-device", "virtio-blk-device,drive=disk,serial=other"]
+               "-device", "virtio-blk-device,drive=disk,serial=other",
+               "-device", "virtio-gpu-device", "-device", "virtio-keyboard-device", "-device",
+               "virtio-tablet-device"]
     done = subprocess.run(command, timeout=LIMIT_S, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, check=False)
     lines = [line.split() for line in done.stdout.decode().splitlines()]
