@@ -18,10 +18,6 @@
 
 #define JIT_STORES_MAX     64
 
-/* In hart->reserved_gpa while generated code holds the reservation: no address, and not "none".
- * What ends a reservation elsewhere overwrites it. */
-#define JIT_RESERVED (-2)
-
 /* Guest pc -> code. `pc` is odd (never matches) when empty. */
 struct jump_entry {
     uint64_t pc;
@@ -66,8 +62,6 @@ struct jit_area {
     uint64_t link;         /* the exit that left, to be linked; 0 if none */
     uint64_t argument[3];  /* operands of slow calls */
     uint64_t result;       /* result of slow calls */
-    uint64_t reserved_host;  /* LR reservation of generated code; 0: none */
-    uint64_t reserved_value;
     uint64_t addend[IR_GROUPS_MAX]; /* of groups of accesses: host minus guest address */
     uint64_t spill[8];
     uint64_t spill_f[8];

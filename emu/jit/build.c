@@ -231,7 +231,8 @@ static void build_passed(struct ir_block *block, const struct build_request *req
                          enum ir_pass pass)
 {
     const struct jit_options *options = request->options;
-    if (options->after_pass != NULL && (block->passes & 1u << pass) != 0) {
+    if (options->after_pass != NULL &&
+        (pass == IR_PASS_COUNT || (block->passes & 1u << pass) != 0)) {
         options->after_pass(options->opaque, block, pass);
     }
 }
@@ -239,6 +240,7 @@ static void build_passed(struct ir_block *block, const struct build_request *req
 /* The passes over a whole block, in this order. */
 static void build_optimise(struct ir_block *block, const struct build_request *request)
 {
+    build_passed(block, request, IR_PASS_COUNT);
     build_passed(block, request, IR_PASS_fold);
     build_passed(block, request, IR_PASS_follow);
     build_passed(block, request, IR_PASS_unroll);

@@ -202,12 +202,21 @@ static uint32_t jit_emit(struct jit *jit, const struct ir_block *ir, struct jit_
     return at;
 }
 
-static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint16_t offset, uint8_t key)
+/* Tells who watches that there is a new block. */
+static void jit_translated(const struct jit *jit, const struct jit_translation *translation)
+{
+    if (jit->options.after_block != NULL) {
+        jit->options.after_block(jit->options.opaque, translation);
+    }
+}
+
+static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint64_t pc, uint8_t key)
 {
     static _Thread_local struct ir_block ir;
     static _Thread_local struct jit_code code;
     const struct jit_options *options = &jit->options;
     struct jit_page *page = &jit->page[page_number];
+    uint16_t offset = pc % TLB_PAGE_SIZE;
     uint8_t seen[TLB_PAGE_SIZE]; /* memory may change under us: translate what we also keep */
     memcpy(seen, page->host, sizeof seen);
     for (uint64_t left = page->lines; left != 0; left &= left - 1) {
@@ -243,17 +252,20 @@ static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint16_t of
     *chain = number;
     jit_add_exits(jit, number, &code, at);
     jit_page_record(page, seen, ir.lines);
+    jit_translated(jit, &(struct jit_translation){ .number = jit->stats.blocks, .pc = pc, .ir = &ir,
+                                                   .page = seen, .code = block->code,
+                                                   .size = code.size });
     jit->stats.blocks++;
     jit->stats.instructions += ir.insns;
     jit->stats.code_bytes += code.size;
     return number;
 }
 
-uint32_t jit_block_get(struct jit *jit, uint32_t page, uint16_t offset, uint8_t key)
+uint32_t jit_block_get(struct jit *jit, uint32_t page, uint64_t pc, uint8_t key)
 {
-    uint32_t number = jit_block_find(jit, &jit->page[page], offset, key);
+    uint32_t number = jit_block_find(jit, &jit->page[page], pc % TLB_PAGE_SIZE, key);
     if (number == JIT_NONE && !jit->emptying) {
-        number = jit_translate(jit, page, offset, key);
+        number = jit_translate(jit, page, pc, key);
     }
     return number;
 }

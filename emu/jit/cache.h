@@ -106,8 +106,9 @@ void jit_part(struct jit *jit, struct hart *hart);
  * fence.i number `epoch`; JIT_NONE when there is no room. */
 uint32_t jit_page_enter(struct jit *jit, const uint8_t *host, unsigned index, uint32_t epoch);
 
-/* The block at `offset` of a page, translated now if need be; JIT_NONE when there is no room. */
-uint32_t jit_block_get(struct jit *jit, uint32_t page, uint16_t offset, uint8_t key);
+/* The block at guest address `pc`, which is in that page; translated now if need be; JIT_NONE when
+ * there is no room. */
+uint32_t jit_block_get(struct jit *jit, uint32_t page, uint64_t pc, uint8_t key);
 
 /* Links an exit to a block that was found for it, if that is still right. */
 void jit_link(struct jit *jit, uint32_t exit, uint32_t block);

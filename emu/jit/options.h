@@ -15,8 +15,19 @@ struct riscv_hart;
 #define JIT_SEGMENT_SIZE_MIN     (128u << 10)
 #define JIT_SEGMENT_SIZE_DEFAULT (16u << 20)
 
+/* A block that has been translated. */
+struct jit_translation {
+    uint64_t number;           /* 0 for the first one */
+    uint64_t pc;               /* where it was when it was first needed */
+    const struct ir_block *ir;
+    const uint8_t *page;       /* the bytes of its page, as they were translated */
+    const uint8_t *code;       /* executable */
+    size_t size;
+};
+
 /* Called on the thread that translates, or runs, with `opaque` of the options. */
 typedef void jit_pass_fn(void *opaque, struct ir_block *block, enum ir_pass pass);
+typedef void jit_block_fn(void *opaque, const struct jit_translation *translation);
 typedef void jit_exit_fn(void *opaque, struct riscv_hart *hart);
 
 struct jit_options {
@@ -26,8 +37,10 @@ struct jit_options {
     size_t segment_size;  /* bytes of code memory in each of JIT_SEGMENTS */
     bool counting;        /* count instructions from the start, not when the guest first asks */
     bool log_stores;      /* blocks note their stores: see struct jit_store */
-    /* Both optional. After a pass has run over a block; it may change the block. */
+    /* All optional. After a pass has run over a block, first with IR_PASS_COUNT when the builder
+     * has made it; it may change the block. */
     jit_pass_fn *after_pass;
+    jit_block_fn *after_block; /* under the translator's lock */
     /* Each time the hart has left generated code or run a step, its state exact. It sees every
      * block exit if the passes link, lookup and loop are off. */
     jit_exit_fn *after_exit;

@@ -227,7 +227,7 @@ static uint32_t jit_find_block(struct riscv_hart *h, struct jit_hart *own, bool 
         return JIT_NONE;
     }
     uint8_t key = (uint8_t)(h->bank_data | (own->counting ? JIT_KEY_COUNTING : 0));
-    uint32_t block = jit_block_get(own->jit, page, (uint16_t)(h->pc % TLB_PAGE_SIZE), key);
+    uint32_t block = jit_block_get(own->jit, page, h->pc, key);
     if (block != JIT_NONE && own->exit != JIT_NONE) {
         jit_link(own->jit, own->exit, block);
     }
@@ -257,14 +257,6 @@ static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own, 
     return code;
 }
 
-/* A trap, or an instruction of the interpreter's, may have ended the reservation. */
-static void jit_check_reservation(struct riscv_hart *h)
-{
-    if (h->reserved_gpa != (uint64_t)JIT_RESERVED) {
-        jit_area(h)->reserved_host = 0;
-    }
-}
-
 /* One instruction without generated code. */
 static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
 {
@@ -273,7 +265,6 @@ static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
         host_sync_flags(h);
         interp_one(h, own->interp);
     }
-    jit_check_reservation(h);
 }
 
 /* Code for h->pc whose accesses do not share probes; NULL: step. Links the exit that asked. */
@@ -285,8 +276,7 @@ static const uint8_t *jit_find_single(struct riscv_hart *h, struct jit_hart *own
     uint32_t page = jit_enter_page(h, own, h->pc, &trapped);
     assert(!trapped);
     uint32_t block = page == JIT_NONE ? JIT_NONE
-                                      : jit_block_get(own->jit, page,
-                                                      (uint16_t)(h->pc % TLB_PAGE_SIZE), key);
+                                      : jit_block_get(own->jit, page, h->pc, key);
     if (block != JIT_NONE) {
         jit_link(own->jit, (uint32_t)jit_area(h)->link, block);
     }
@@ -301,6 +291,15 @@ static bool jit_zero_usable(const struct riscv_hart *h)
                                  (h->priv == PRIV_S || (h->senvcfg & ENVCFG_CBZE) != 0));
 }
 
+/* Lets somebody look at the hart between two blocks. */
+static void jit_watch(struct riscv_hart *h, const struct jit_options *options)
+{
+    if (options->after_exit != NULL) {
+        host_sync_flags(h);
+        options->after_exit(options->opaque, h);
+    }
+}
+
 /* Runs generated code until it comes back, and does what it came back for. */
 static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t *code)
 {
@@ -310,6 +309,7 @@ static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t 
     area->fp_usable = (h->mstatus & MSTATUS_FS) != 0 && h->frm <= FPU_RUP;
     enum jit_reason reason = host_enter(h, code);
     while (reason == JIT_SINGLE) {
+        jit_watch(h, &own->jit->options);
         code = jit_find_single(h, own);
         if (code == NULL) {
             reason = JIT_STEP;
@@ -322,17 +322,6 @@ static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t 
         own->exit = (uint32_t)area->link;
     } else if (reason == JIT_STEP) {
         jit_interpret(h, own);
-    } else if (reason == JIT_TRAP) {
-        jit_check_reservation(h);
-    }
-}
-
-/* Lets somebody look at the hart between two blocks. */
-static void jit_watch(struct riscv_hart *h, const struct jit_options *options)
-{
-    if (options->after_exit != NULL) {
-        host_sync_flags(h);
-        options->after_exit(options->opaque, h);
     }
 }
 

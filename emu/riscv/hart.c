@@ -177,7 +177,7 @@ void riscv_hart_reset(struct riscv_hart *hart)
     hart->x[12] = hart->reset_a2;
     hart->pc = hart->reset_pc;
     hart->priv = PRIV_M;
-    hart->reserved_gpa = UINT64_MAX;
+    hart->reserved = 0;
     hart->reserved_value = 0;
     hart->hart.waiting = false;
     atomic_store(&hart->suspended, false);

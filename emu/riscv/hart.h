@@ -81,8 +81,9 @@ struct riscv_hart {
     uint8_t frm;
     uint8_t fflags;
 
-    /* LR reservation: physical address, or UINT64_MAX when there is none. */
-    uint64_t reserved_gpa;
+    /* LR reservation: host address, plus 1 if it is of 8 bytes; 0 when there is none. All engines
+     * keep it here: LR may be run by one and SC by another. */
+    uint64_t reserved;
     uint64_t reserved_value;
 
     uint64_t mstatus, medeleg, mideleg, mie, mtvec, mepc, mcause, mtval, mscratch;

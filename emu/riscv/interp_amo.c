@@ -2,8 +2,8 @@
  * Atomic memory operations, and LR/SC. Manual volume I, chapter 13.
  *
  * AMOs are the host's atomics on guest memory, sequentially consistent whatever aq and rl say,
- * which is stronger than asked. LR remembers the physical address and the value; SC succeeds if it
- * is to the same address and a compare-and-swap from that value does: other harts' stores, AMOs and
+ * which is stronger than asked. LR remembers the place, its size and the value; SC succeeds if it
+ * is to the same place and a compare-and-swap from that value does: other harts' stores, AMOs and
  * SCs in between are seen unless they put the same value back. Constrained LR/SC loops cannot tell
  * the difference. Every SC and every trap return ends the reservation.
  */
@@ -69,7 +69,7 @@ AMO_SIZE(64, uint64_t, int64_t)
             return interp_enter(h, in);                                                    \
         }                                                                                  \
         type value = __atomic_load_n((type *)p, __ATOMIC_SEQ_CST);                         \
-        h->reserved_gpa = in->gpa;                                                         \
+        h->reserved = (uintptr_t)p + sizeof(type) / 8;                                     \
         h->reserved_value = value;                                                         \
         h->x[s->rd] = (uint64_t)(int64_t)(signed_type)value;                               \
         INTERP_NEXT(s + length);                                                           \
@@ -82,10 +82,10 @@ AMO_SIZE(64, uint64_t, int64_t)
             return interp_enter(h, in);                                                    \
         }                                                                                  \
         type expected = (type)h->reserved_value;                                           \
-        bool done = h->reserved_gpa == in->gpa &&                                          \
+        bool done = h->reserved == (uintptr_t)p + sizeof(type) / 8 &&                      \
                     __atomic_compare_exchange_n((type *)p, &expected, (type)h->x[s->rs2],  \
                                                 false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
-        h->reserved_gpa = UINT64_MAX;                                                      \
+        h->reserved = 0;                                                                   \
         h->x[s->rd] = !done;                                                               \
         INTERP_NEXT(s + length);                                                           \
     }

@@ -146,7 +146,7 @@ static void trap_leave(struct riscv_hart *hart, enum riscv_priv priv, uint64_t p
     }
     hart->priv = (uint8_t)priv;
     hart->pc = pc;
-    hart->reserved_gpa = UINT64_MAX;
+    hart->reserved = 0;
     riscv_update_banks(hart);
     riscv_notice_interrupts(hart);
 }

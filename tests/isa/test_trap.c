@@ -162,14 +162,14 @@ static void test_mret(void)
 {
     struct riscv_hart *hart = rig.hart;
     hart->mepc = 0x8000;
-    hart->reserved_gpa = 0x80000000;
+    hart->reserved = 0x80000000;
     enter(PRIV_M, MSTATUS_MPIE | MSTATUS_MPRV | UINT64_C(1) << MSTATUS_MPP_SHIFT);
     g_assert_cmpint(hart->bank_data, ==, BANK_S);
     g_assert_true(riscv_mret(hart));
     g_assert_cmpuint(hart->priv, ==, PRIV_S);
     g_assert_cmphex(hart->pc, ==, 0x8000);
     g_assert_cmphex(hart->mstatus, ==, MSTATUS_MIE | MSTATUS_MPIE); /* MPP is U, MPRV is clear */
-    g_assert_cmphex(hart->reserved_gpa, ==, UINT64_MAX);
+    g_assert_cmphex(hart->reserved, ==, 0);
     g_assert_false(riscv_mret(hart));
     enter(PRIV_M, MSTATUS_MPP | MSTATUS_MPRV);
     g_assert_true(riscv_mret(hart));

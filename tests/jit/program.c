@@ -1,17 +1,23 @@
 /*
  * Random programs: any row of the ISA table that is not a system instruction, on registers that
- * hold specials, with short branches both ways (bounded by a counter), data accesses around page
- * borders, and a handler that skips what traps. Reserved: x5 stack of data, x6 x7 the handler's,
- * x31 the loop budget.
+ * hold specials, and what blocks must survive: branches both ways (bounded by a counter), calls,
+ * indirect jumps, traps of every kind, changes of mode, CSRs, a device whose reads have side
+ * effects, code that changes itself, compressed instructions that push others across lines and
+ * pages, data around page borders, LR/SC pairs. Reserved: x5 points to data, x6 and x7 are the
+ * handlers', x31 is the loop budget. x10 and x11 carry addresses inside a sequence, which nothing
+ * jumps into: no store goes astray and changes code that no fence.i follows.
  */
 #include "tests/jit/program.h"
 
 #include <string.h>
 
 #include "emu/riscv/decode.h"
+#include "emu/riscv/hart.h"
 
 #define REG_DATA   5
 #define REG_BUDGET 31
+#define REG_AT     10
+#define REG_AT2    11
 
 uint64_t program_random(uint64_t *state)
 {
@@ -21,217 +27,435 @@ uint64_t program_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static unsigned pick(uint64_t *state, unsigned limit)
+unsigned program_pick(uint64_t *state, unsigned limit)
 {
     return (unsigned)(program_random(state) >> 33) % limit;
 }
 
-/* A destination the harness does not need. */
-static uint8_t pick_target(uint64_t *state)
-{
-    unsigned reg = pick(state, 32);
-    return (uint8_t)(reg >= 5 && reg <= 7 ? reg + 5 : reg == REG_BUDGET ? 30 : reg);
-}
-
-static bool is_system(enum isa_uop uop)
-{
-    const char *name = isa_uop_names[uop];
-    return strncmp(name, "sys", 3) == 0 || strncmp(name, "csr", 3) == 0 ||
-           strncmp(name, "trap", 4) == 0 || strncmp(name, "cbo", 3) == 0 ||
-           strncmp(name, "jump", 4) == 0 || uop == UOP_fence_code;
-}
-
-static bool is_memory(const struct isa_row *row)
-{
-    const char *name = isa_uop_names[row->uop];
-    return strncmp(name, "ld_", 3) == 0 || strncmp(name, "st_", 3) == 0 ||
-           strncmp(name, "fld", 3) == 0 || strncmp(name, "fst", 3) == 0;
-}
-
-static bool is_atomic(const struct isa_row *row)
-{
-    const char *name = isa_uop_names[row->uop];
-    return strncmp(name, "amo", 3) == 0 || strncmp(name, "lr_", 3) == 0 ||
-           strncmp(name, "sc_", 3) == 0;
-}
-
-static void add(struct program *program, const struct isa_insn *insn)
-{
-    program->word[program->count++] = isa_encode(insn);
-}
-
-static struct isa_insn insn_of(enum isa_row_id id, unsigned rd, unsigned rs1, unsigned rs2,
-                               int32_t imm)
+struct isa_insn program_insn(enum isa_row_id id, unsigned rd, unsigned rs1, unsigned rs2,
+                             int32_t imm)
 {
     return (struct isa_insn){ .id = id, .rd = (uint8_t)rd, .rs1 = (uint8_t)rs1,
                               .rs2 = (uint8_t)rs2, .imm = imm };
 }
 
-/* addi x31, x31, -1; beqz x31, past; branch back; past: */
-static void add_loop(struct program *program, uint64_t *state, const struct isa_insn *branch)
+/* A program under construction. */
+struct maker {
+    struct program *program;
+    uint64_t state;
+    unsigned limit; /* items of the random part */
+};
+
+static unsigned maker_pick(struct maker *maker, unsigned limit)
 {
-    int32_t back = -4 * (int32_t)(1 + pick(state, program->count < 24 ? program->count : 24));
-    struct isa_insn step = insn_of(INSN_addi, REG_BUDGET, REG_BUDGET, 0, -1);
-    struct isa_insn out = insn_of(INSN_bge, 0, 0, REG_BUDGET, 8);
-    struct isa_insn loop = *branch;
-    loop.imm = back - 8;
-    add(program, &step);
-    add(program, &out);
-    add(program, &loop);
+    return program_pick(&maker->state, limit);
 }
 
-static int32_t pick_immediate(uint64_t *state, enum isa_imm kind)
+/* A destination the harness does not need. */
+static uint8_t maker_target(struct maker *maker)
 {
-    int32_t value = (int32_t)program_random(state);
+    unsigned reg = maker_pick(maker, 32);
+    return (uint8_t)(reg >= 5 && reg <= 7 ? reg + 7 : reg == REG_BUDGET ? 30 : reg);
+}
+
+static struct program_item *maker_item(struct maker *maker, uint8_t length)
+{
+    struct program_item *item = &maker->program->item[maker->program->count++];
+    *item = (struct program_item){ .length = length };
+    return item;
+}
+
+static struct program_item *add(struct maker *maker, enum isa_row_id id, unsigned rd,
+                                unsigned rs1, unsigned rs2, int32_t imm)
+{
+    struct program_item *item = maker_item(maker, 4);
+    item->insn = program_insn(id, rd, rs1, rs2, imm);
+    return item;
+}
+
+/* An item somewhere behind the next few. */
+static uint16_t maker_forward(struct maker *maker)
+{
+    return (uint16_t)(maker->program->count + 1 + maker_pick(maker, 8));
+}
+
+static bool uop_has_prefix(enum isa_uop uop, const char *const prefixes[])
+{
+    for (unsigned i = 0; prefixes[i] != NULL; i++) {
+        if (strncmp(isa_uop_names[uop], prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_system(enum isa_uop uop)
+{
+    static const char *const prefixes[] = { "sys", "csr", "trap", "cbo", "jump", "fence_code",
+                                            "pause", NULL };
+    return uop_has_prefix(uop, prefixes);
+}
+
+static bool is_memory(enum isa_uop uop)
+{
+    static const char *const prefixes[] = { "ld_", "st_", "fld", "fst", NULL };
+    return uop_has_prefix(uop, prefixes);
+}
+
+static bool is_store(enum isa_uop uop)
+{
+    static const char *const prefixes[] = { "st_", "fst", NULL };
+    return uop_has_prefix(uop, prefixes);
+}
+
+static bool is_atomic(enum isa_uop uop)
+{
+    static const char *const prefixes[] = { "amo", "lr_", "sc_", NULL };
+    return uop_has_prefix(uop, prefixes);
+}
+
+/* The offset of data that is mostly aligned to 8, and anywhere else now and then. */
+static int32_t maker_offset(struct maker *maker)
+{
+    return (int32_t)maker_pick(maker, 200) * 8 + (maker_pick(maker, 16) == 0 ? 4 : 0) +
+           (maker_pick(maker, 32) == 0 ? 1 : 0);
+}
+
+static int32_t maker_immediate(struct maker *maker, enum isa_imm kind)
+{
+    int32_t value = (int32_t)program_random(&maker->state);
     switch (kind) {
-    case ISA_IMM_NONE: return 0;
     case ISA_IMM_U: return (int32_t)((uint32_t)value & 0xfffff000);
     case ISA_IMM_SHAMT6: return value & 63;
     case ISA_IMM_SHAMT5: return value & 31;
     case ISA_IMM_AQRL: return value & 3;
     case ISA_IMM_FENCE: return value & 0xff;
     case ISA_IMM_PREFETCH: return value % 64 * 32;
-    case ISA_IMM_B: return 4 * (int32_t)(1 + pick(state, 8));
-    case ISA_IMM_I: case ISA_IMM_S: case ISA_IMM_J: case ISA_IMM_CSR: break;
+    case ISA_IMM_I: case ISA_IMM_S: break;
+    case ISA_IMM_NONE: case ISA_IMM_B: case ISA_IMM_J: case ISA_IMM_CSR: return 0;
     }
-    return pick(state, 3) == 0 ? value % 8 : value % 2048;
+    return maker_pick(maker, 3) == 0 ? value % 8 : value % 2048;
 }
 
-static uint8_t pick_mode(uint64_t *state)
+static uint8_t maker_mode(struct maker *maker)
 {
     static const uint8_t modes[] = { 7, 7, 7, 7, 7, 7, 7, 0, 1, 2, 3, 4 };
-    return modes[pick(state, sizeof modes)];
+    return modes[maker_pick(maker, sizeof modes)];
 }
 
-static void add_atomic(struct program *program, uint64_t *state, struct isa_insn *insn)
+/* addi x31, x31, -1; bge x0, x31, out; branch back; out: */
+static void add_loop(struct maker *maker, const struct isa_insn *branch)
 {
-    /* x10 = data + aligned offset, mostly */
-    int32_t offset = (int32_t)pick(state, 200) * 8 + (pick(state, 16) == 0 ? 4 : 0) +
-                     (pick(state, 32) == 0 ? 1 : 0);
-    struct isa_insn address = insn_of(INSN_addi, 10, REG_DATA, 0, offset);
-    add(program, &address);
-    insn->rs1 = 10;
-    insn->rd = pick_target(state);
-    add(program, insn);
+    unsigned count = maker->program->count;
+    unsigned back = 1 + maker_pick(maker, count < 24 ? count : 24);
+    add(maker, INSN_addi, REG_BUDGET, REG_BUDGET, 0, -1);
+    struct program_item *out = add(maker, INSN_bge, 0, 0, REG_BUDGET, 0);
+    out->fix = FIX_TARGET;
+    out->target = (uint16_t)(count + 3);
+    struct program_item *loop = maker_item(maker, 4);
+    loop->insn = *branch;
+    loop->fix = FIX_TARGET;
+    loop->target = (uint16_t)(count - back);
 }
 
-static void add_random(struct program *program, uint64_t *state)
+/* A row of the table, operands at random. */
+static void add_row(struct maker *maker)
 {
-    unsigned id = pick(state, INSN_COUNT);
+    enum isa_row_id id = (enum isa_row_id)maker_pick(maker, INSN_COUNT);
     const struct isa_row *row = &isa_rows[id];
     const struct isa_format *format = &isa_formats[row->format];
     if (is_system(row->uop)) {
         return;
     }
-    struct isa_insn insn = insn_of((enum isa_row_id)id, 0, 0, 0,
-                                   pick_immediate(state, format->imm));
-    insn.rs1 = format->rs1 != ISA_REG_NONE ? (uint8_t)pick(state, 32) : 0;
-    insn.rs2 = format->rs2 != ISA_REG_NONE ? (uint8_t)pick(state, 32) : 0;
-    insn.rs3 = format->rs3 != ISA_REG_NONE ? (uint8_t)pick(state, 32) : 0;
-    insn.rm = format->rm ? pick_mode(state) : 0;
-    insn.rd = format->rd == ISA_REG_X   ? pick_target(state)
-              : format->rd == ISA_REG_F ? (uint8_t)pick(state, 32)
+    struct isa_insn insn = program_insn(id, 0, 0, 0, maker_immediate(maker, format->imm));
+    insn.rs1 = format->rs1 != ISA_REG_NONE ? (uint8_t)maker_pick(maker, 32) : 0;
+    insn.rs2 = format->rs2 != ISA_REG_NONE ? (uint8_t)maker_pick(maker, 32) : 0;
+    insn.rs3 = format->rs3 != ISA_REG_NONE ? (uint8_t)maker_pick(maker, 32) : 0;
+    insn.rm = format->rm ? maker_mode(maker) : 0;
+    insn.rd = format->rd == ISA_REG_X   ? maker_target(maker)
+              : format->rd == ISA_REG_F ? (uint8_t)maker_pick(maker, 32)
                                         : 0;
-    if (is_memory(row)) {
-        insn.rs1 = pick(state, 20) == 0 ? insn.rs1 : REG_DATA;
-        if (insn.rs1 != REG_DATA && strncmp(isa_uop_names[row->uop], "st", 2) == 0) {
-            return; /* stores stay in the data */
-        }
-        if (insn.rs1 != REG_DATA && strncmp(isa_uop_names[row->uop], "fst", 3) == 0) {
-            return;
-        }
-        add(program, &insn);
-    } else if (is_atomic(row)) {
-        add_atomic(program, state, &insn);
-    } else if (format->imm == ISA_IMM_B && pick(state, 3) == 0 && program->count > 2) {
-        add_loop(program, state, &insn);
-    } else {
-        add(program, &insn);
+    if (format->imm == ISA_IMM_B && maker_pick(maker, 3) == 0 && maker->program->count > 2) {
+        add_loop(maker, &insn);
+        return;
+    }
+    if (is_atomic(row->uop)) {
+        insn.rd = (uint8_t)(insn.rd == 0 ? 12 : insn.rd); /* whether SC has stored is visible */
+        add(maker, INSN_addi, REG_AT, REG_DATA, 0, maker_offset(maker));
+        insn.rs1 = REG_AT;
+    } else if (is_memory(row->uop)) { /* stores stay in the data */
+        insn.rs1 = maker_pick(maker, 20) == 0 && !is_store(row->uop) ? insn.rs1 : REG_DATA;
+    }
+    struct program_item *item = maker_item(maker, 4);
+    item->insn = insn;
+    if (format->imm == ISA_IMM_B) {
+        item->fix = FIX_TARGET;
+        item->target = maker_forward(maker);
     }
 }
 
-/* A pair of compressed instructions, not jumps, stores to unknown places, or writes to the
- * harness's registers. */
-static void add_compressed(struct program *program, uint64_t *state)
+/* A compressed instruction: not a jump, a store to unknown places, or a write to the harness's
+ * registers. */
+static void add_compressed(struct maker *maker)
 {
-    uint32_t pair = 0;
-    for (unsigned i = 0; i < 2; i++) {
-        struct isa_insn insn;
-        uint16_t half;
-        const struct isa_row *row;
-        do {
-            half = (uint16_t)program_random(state);
-            row = &isa_rows[0];
-            if ((half & 3) != 3 && isa_decode(half, &insn)) {
-                row = &isa_rows[insn.id];
-            }
-        } while ((half & 3) == 3 || row == &isa_rows[0] || is_system(row->uop) ||
-                 is_memory(row) || isa_formats[row->format].imm == ISA_IMM_B ||
-                 (insn.rd >= 5 && insn.rd <= 7) || insn.rd == REG_BUDGET);
-        pair |= (uint32_t)half << 16 * i;
+    struct isa_insn insn;
+    uint16_t half;
+    const struct isa_row *row;
+    do {
+        half = (uint16_t)program_random(&maker->state);
+        row = NULL;
+        if ((half & 3) != 3 && isa_decode(half, &insn)) {
+            row = &isa_rows[insn.id];
+        }
+    } while (row == NULL || is_system(row->uop) || is_memory(row->uop) ||
+             isa_formats[row->format].imm == ISA_IMM_B || (insn.rd >= 5 && insn.rd <= 7) ||
+             insn.rd == REG_BUDGET);
+    maker_item(maker, 2)->half = half;
+}
+
+/* c.j, c.beqz, c.bnez forward. */
+static void add_short_jump(struct maker *maker)
+{
+    static const uint16_t halves[] = { 0xa001, 0xc001, 0xe001 };
+    unsigned kind = maker_pick(maker, 3);
+    struct program_item *item = maker_item(maker, 2);
+    item->half = (uint16_t)(halves[kind] | (kind == 0 ? 0 : maker_pick(maker, 8) << 7));
+    item->fix = FIX_TARGET;
+    item->target = maker_forward(maker);
+}
+
+static void add_call(struct maker *maker)
+{
+    struct program_item *item = add(maker, INSN_jal, maker_target(maker), 0, 0, 0);
+    item->fix = FIX_TARGET;
+    item->target = maker_forward(maker);
+}
+
+/* The address of an item into a register. */
+static void add_address(struct maker *maker, unsigned reg, unsigned target)
+{
+    uint16_t base = (uint16_t)maker->program->count;
+    add(maker, INSN_auipc, reg, 0, 0, 0);
+    struct program_item *item = add(maker, INSN_addi, reg, reg, 0, 0);
+    item->fix = FIX_PAIR;
+    item->base = base;
+    item->target = (uint16_t)target;
+}
+
+/* An indirect jump, sometimes through memory, so that nothing knows its target before. */
+static void add_indirect(struct maker *maker)
+{
+    unsigned target = maker->program->count + 6 + maker_pick(maker, 6);
+    bool known = maker_pick(maker, 4) == 0;
+    add_address(maker, REG_AT, target);
+    if (!known) {
+        add(maker, INSN_sd, 0, REG_DATA, REG_AT, 1032);
+        add(maker, INSN_ld, REG_AT, REG_DATA, 0, 1032);
     }
-    program->word[program->count++] = pair;
+    add(maker, INSN_jalr, maker_pick(maker, 2) == 0 ? 1 : maker_target(maker), REG_AT, 0, 0);
+}
+
+/* The word of a harmless instruction. */
+static uint32_t maker_alu_word(struct maker *maker)
+{
+    static const enum isa_row_id rows[] = { INSN_add, INSN_sub, INSN_xor, INSN_mul, INSN_addw,
+                                            INSN_sltu, INSN_andn, INSN_sh2add };
+    struct isa_insn insn = program_insn(rows[maker_pick(maker, 8)], maker_target(maker),
+                                        maker_pick(maker, 32), maker_pick(maker, 32), 0);
+    return isa_encode(&insn);
+}
+
+/* Writes another instruction over one that comes soon, or came before in a loop. */
+static void add_patch(struct maker *maker)
+{
+    int32_t word = (int32_t)maker_alu_word(maker);
+    int32_t low = (int32_t)((uint32_t)word << 20) >> 20;
+    unsigned distance = 6 + maker_pick(maker, 3);
+    add(maker, INSN_lui, REG_AT, 0, 0, (int32_t)((uint32_t)(word - low) & 0xfffff000));
+    add(maker, INSN_addi, REG_AT, REG_AT, 0, low);
+    uint16_t base = (uint16_t)maker->program->count;
+    add(maker, INSN_auipc, REG_AT2, 0, 0, 0);
+    struct program_item *store = add(maker, INSN_sw, 0, REG_AT2, REG_AT, 0);
+    store->fix = FIX_PAIR;
+    store->base = base;
+    store->target = (uint16_t)(base + distance);
+    add(maker, INSN_fence_i, 0, 0, 0, 0);
+    while (maker->program->count <= base + distance) {
+        add(maker, INSN_xori, maker_target(maker), maker_pick(maker, 32), 0, 1);
+    }
+}
+
+static void add_trap(struct maker *maker)
+{
+    switch (maker_pick(maker, 4)) {
+    case 0: add(maker, INSN_ebreak, 0, 0, 0, 0); return;
+    case 1: maker_item(maker, 2)->half = 0; return; /* illegal by definition */
+    default: add(maker, INSN_ecall, 0, 0, 0, 0); return;
+    }
+}
+
+/* CSRs that programs may read, and may write what they like. mstatus is not read: its FS may be
+ * dirty earlier in one engine than in another. */
+static void add_csr(struct maker *maker)
+{
+    static const uint16_t reads[] = { 0xc00, 0xc02, 0xb00, 0xb02, 0x001, 0x002, 0x003, 0x140,
+                                      0x142, 0x143, 0x342, 0x343, 0x341, 0x141, 0xf14, 0x301,
+                                      0x306, 0x180, 0xc01, 0x320 };
+    static const uint16_t writes[] = { 0x001, 0x002, 0x003, 0x140, 0x142, 0x143, 0x343, 0x306,
+                                       0x106, 0xb00, 0xb02, 0x10a, 0x341, 0x141 };
+    static const enum isa_row_id rows[] = { INSN_csrrw, INSN_csrrs, INSN_csrrc, INSN_csrrwi,
+                                            INSN_csrrsi, INSN_csrrci };
+    if (maker_pick(maker, 3) != 0) {
+        add(maker, INSN_csrrs, maker_target(maker), 0, 0,
+            reads[maker_pick(maker, sizeof reads / sizeof reads[0])]);
+        return;
+    }
+    unsigned source = maker_pick(maker, 32);
+    add(maker, rows[maker_pick(maker, 6)], maker_target(maker), source, 0,
+        writes[maker_pick(maker, sizeof writes / sizeof writes[0])]);
+}
+
+/* Sets or clears one of SUM, MXR, MPRV, FS in mstatus or sstatus. */
+static void add_status(struct maker *maker)
+{
+    static const int32_t bits[] = { 1 << 18, 1 << 19, 1 << 17, 3 << 13, 3 << 13 };
+    unsigned which = maker_pick(maker, 5);
+    bool set = which >= 3 ? maker_pick(maker, 8) != 0 : maker_pick(maker, 2) != 0;
+    int32_t bit = bits[which];
+    add(maker, INSN_lui, REG_AT, 0, 0, bit < 1 << 12 ? 1 << 12 : bit);
+    add(maker, set ? INSN_csrrs : INSN_csrrc, 0, REG_AT, 0, maker_pick(maker, 2) ? 0x300 : 0x100);
+}
+
+/* A register of the device, aligned or not. */
+static void add_device(struct maker *maker)
+{
+    static const enum isa_row_id rows[] = { INSN_lb, INSN_lhu, INSN_lw, INSN_ld, INSN_sb,
+                                            INSN_sh, INSN_sw, INSN_sd, INSN_flw, INSN_fsd };
+    enum isa_row_id id = rows[maker_pick(maker, sizeof rows / sizeof rows[0])];
+    int32_t offset = 8 + 8 * (int32_t)maker_pick(maker, 32) + (maker_pick(maker, 12) == 0 ? 1 : 0);
+    bool store = is_store(isa_rows[id].uop);
+    add(maker, INSN_lui, REG_AT, 0, 0, (int32_t)PROGRAM_DEVICE);
+    struct program_item *item = add(maker, id, 0, REG_AT, 0, offset);
+    item->insn.rd = store ? 0 : id == INSN_flw ? 3 : maker_target(maker);
+    item->insn.rs2 = store ? (uint8_t)maker_pick(maker, 32) : 0;
+}
+
+static void add_cache_block(struct maker *maker)
+{
+    static const enum isa_row_id rows[] = { INSN_cbo_zero, INSN_cbo_zero, INSN_cbo_clean,
+                                            INSN_cbo_flush, INSN_cbo_inval };
+    add(maker, INSN_addi, REG_AT, REG_DATA, 0, maker_offset(maker));
+    add(maker, rows[maker_pick(maker, 5)], 0, REG_AT, 0, 0);
+}
+
+/* LR and SC on one place, with up to two instructions between. */
+static void add_reserved(struct maker *maker)
+{
+    bool wide = maker_pick(maker, 2) != 0;
+    add(maker, INSN_addi, REG_AT, REG_DATA, 0, maker_offset(maker));
+    add(maker, wide ? INSN_lr_d : INSN_lr_w, 12 + maker_pick(maker, 19), REG_AT, 0, 0);
+    for (unsigned i = maker_pick(maker, 3); i > 0; i--) {
+        static const enum isa_row_id rows[] = { INSN_add, INSN_sd, INSN_ld, INSN_ecall };
+        unsigned kind = maker_pick(maker, 4);
+        add(maker, rows[kind], kind == 0 || kind == 2 ? 28 : 0, kind == 3 ? 0 : REG_AT,
+            kind < 2 ? maker_pick(maker, 32) : 0, 0);
+    }
+    add(maker, wide ? INSN_sc_d : INSN_sc_w, 12 + maker_pick(maker, 19), REG_AT,
+        maker_pick(maker, 32), 0);
+}
+
+/* A return from a trap that never was, to the item behind it: to U or S without paging, else to the
+ * mode that the pages are for. */
+static void add_return(struct maker *maker)
+{
+    const struct program *program = maker->program;
+    bool machine = maker_pick(maker, 2) != 0;
+    bool supervisor = !program->paged ? maker_pick(maker, 2) != 0 : !program->user;
+    add_address(maker, REG_AT, 0);
+    struct program_item *address = &maker->program->item[program->count - 1];
+    add(maker, INSN_csrrw, 0, REG_AT, 0, machine ? 0x341 : 0x141);
+    if (machine) {
+        add(maker, INSN_lui, REG_AT, 0, 0, 0x2000);
+        add(maker, INSN_addi, REG_AT, REG_AT, 0, -2048);
+        add(maker, INSN_csrrc, 0, REG_AT, 0, 0x300);
+        add(maker, INSN_srli, REG_AT, REG_AT, 0, 12); /* 1 */
+        add(maker, INSN_slli, REG_AT, REG_AT, 0, supervisor ? 11 : 63);
+        add(maker, INSN_csrrs, 0, supervisor ? REG_AT : 0, 0, 0x300);
+        add(maker, INSN_mret, 0, 0, 0, 0);
+    } else {
+        add(maker, INSN_addi, REG_AT, 0, 0, 0x100);
+        add(maker, supervisor ? INSN_csrrs : INSN_csrrc, 0, REG_AT, 0, 0x100);
+        add(maker, INSN_sret, 0, 0, 0, 0);
+    }
+    address->target = (uint16_t)program->count;
+}
+
+static void add_fence(struct maker *maker)
+{
+    switch (maker_pick(maker, 4)) {
+    case 0: add(maker, INSN_sfence_vma, 0, maker_pick(maker, 2) ? REG_DATA : 0, 0, 0); return;
+    case 1: add(maker, INSN_fence_i, 0, 0, 0, 0); return;
+    case 2: add(maker, INSN_wfi, 0, 0, 0, 0); return;
+    default: add(maker, INSN_pause, 0, 0, 0, 0); return;
+    }
+}
+
+static void add_any(struct maker *maker)
+{
+    static const struct {
+        unsigned weight;
+        void (*add)(struct maker *maker);
+    } kinds[] = {
+        { 60, add_row }, { 14, add_compressed }, { 3, add_short_jump }, { 2, add_call },
+        { 2, add_indirect }, { 1, add_patch }, { 3, add_trap }, { 3, add_csr },
+        { 1, add_status }, { 2, add_device }, { 1, add_cache_block }, { 1, add_reserved },
+        { 1, add_return }, { 1, add_fence },
+    };
+    unsigned left = maker_pick(maker, 95), kind = 0, first = maker->program->count;
+    while (left >= kinds[kind].weight) {
+        left -= kinds[kind++].weight;
+    }
+    kinds[kind].add(maker);
+    for (unsigned i = first + 1; i < maker->program->count; i++) {
+        maker->program->item[i].inner = true;
+    }
+}
+
+/* Jumps land where a sequence begins. */
+static void maker_settle_jumps(struct program *program)
+{
+    for (unsigned i = 0; i < program->count; i++) {
+        struct program_item *item = &program->item[i];
+        bool patch = item->fix == FIX_PAIR && item->insn.id == INSN_sw;
+        while (item->fix != FIX_NONE && !patch && program->item[item->target].inner) {
+            item->target++;
+        }
+    }
 }
 
 void program_generate(struct program *program, uint64_t seed)
 {
-    uint64_t state = seed;
-    unsigned length = 8 + pick(&state, 200);
+    struct maker maker = { .program = program, .state = seed };
     *program = (struct program){ .seed = seed };
-    program->paged = pick(&state, 2) != 0;
-    program->user = program->paged && pick(&state, 2) != 0;
-    struct isa_insn count = insn_of(INSN_csrrs, 10, 0, 0, 0xc02); /* counted from here on */
-    add(program, &count);
-    while (program->count < length) {
-        if (pick(&state, 6) == 0) {
-            add_compressed(program, &state);
-        } else {
-            add_random(program, &state);
-        }
+    program->paged = maker_pick(&maker, 2) != 0;
+    program->user = program->paged && maker_pick(&maker, 2) != 0;
+    program->delegate = !program->user && maker_pick(&maker, 2) != 0;
+    static const uint8_t modes[] = { PRIV_M, PRIV_S, PRIV_U };
+    program->start = modes[maker_pick(&maker, 3)];
+    if (program->paged && program->start != PRIV_M) {
+        program->start = program->user ? PRIV_U : PRIV_S;
     }
-    for (unsigned i = 0; i < 10; i++) { /* where branches past the end land */
-        struct isa_insn nop = insn_of(INSN_addi, 0, 0, 0, 0);
-        add(program, &nop);
+    maker.limit = 8 + maker_pick(&maker, 220);
+    add(&maker, INSN_csrrs, 10, 0, 0, 0xc02); /* counted from here on */
+    while (program->count < maker.limit) {
+        add_any(&maker);
     }
-    /* The end: a store to the stop address traps in user mode too, and the handler stops there. */
-    struct isa_insn end[] = { insn_of(INSN_csrrs, 10, 0, 0, 0xc02),
-                               insn_of(INSN_lui, 6, 0, 0, (int32_t)PROGRAM_STOP),
-                              insn_of(INSN_sw, 0, 6, 0, 0), insn_of(INSN_jal, 0, 0, 0, 0) };
-    for (unsigned i = 0; i < 4; i++) {
-        add(program, &end[i]);
+    for (unsigned i = 0; i < 14; i++) { /* where branches past the end land */
+        add(&maker, INSN_addi, 0, 0, 0, 0);
     }
-}
-
-/* csrr x6, mepc; lhu x7, 0(x6); andi x7, x7, 3; addi x7, x7, -3; addi x6, x6, 4; beqz x7, 8;
- * addi x6, x6, -2; csrw mepc, x6; mret */
-static const uint32_t handler[] = { 0x34102373, 0x00035383, 0x0033f393, 0xffd38393, 0x00430313,
-                                    0x00038463, 0xffe30313, 0x34131073, 0x30200073 };
-
-static void load_tables(const struct program *program, uint8_t *ram)
-{
-    uint64_t *root = (uint64_t *)(void *)(ram + (PROGRAM_TABLES - PROGRAM_RAM));
-    uint64_t *middle = root + 512, *leaves = root + 1024;
-    uint64_t user = program->user ? 0x10 : 0;
-    root[0] = (PROGRAM_STOP >> 30 << 28) | 0xc7 | user; /* the low gigabyte: where STOP is */
-    root[2] = (PROGRAM_TABLES + 0x1000) >> 12 << 10 | 1;
-    middle[0] = (PROGRAM_TABLES + 0x2000) >> 12 << 10 | 1;
-    for (unsigned i = 0; i < 256; i++) {
-        leaves[i] = ((PROGRAM_RAM >> 12) + i) << 10 | 0xcf | user;
-    }
-    unsigned data = (unsigned)((PROGRAM_DATA - PROGRAM_RAM) >> 12);
-    leaves[data + 9] = 0;                /* not there */
-    leaves[data + 7] &= ~UINT64_C(0x84); /* read-only */
-}
-
-void program_load(const struct program *program, uint8_t *ram)
-{
-    uint64_t state = program->seed ^ 0x5eed;
-    memset(ram, 0, PROGRAM_RAM_SIZE);
-    memcpy(ram + (PROGRAM_HANDLER - PROGRAM_RAM), handler, sizeof handler);
-    memcpy(ram + (PROGRAM_CODE - PROGRAM_RAM), program->word, 4 * program->count);
-    load_tables(program, ram);
-    uint64_t *data = (uint64_t *)(void *)(ram + (PROGRAM_DATA - PROGRAM_RAM));
-    for (unsigned i = 0; i < 16 * 512; i++) {
-        data[i] = program_random(&state);
-    }
+    add(&maker, INSN_csrrs, 10, 0, 0, 0xc02);
+    add(&maker, INSN_lui, 6, 0, 0, (int32_t)PROGRAM_DEVICE);
+    add(&maker, INSN_sw, 0, 6, 0, 0);
+    add(&maker, INSN_jal, 0, 0, 0, 0);
+    maker_settle_jumps(program);
 }

@@ -107,7 +107,7 @@ static void emit_amo(struct emitter *e, unsigned index)
     }
 }
 
-/* LR remembers the host address and the value; SC compares and swaps. */
+/* LR remembers the place and the value; SC compares and swaps. */
 static void emit_load_reserved(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
@@ -125,10 +125,9 @@ static void emit_load_reserved(struct emitter *e, unsigned index)
     } else {
         a64_access(as, (struct a64_access){ ins->size, true, true, false }, dst, a64_at(S1, 0));
     }
-    a64_str(as, S1, AREA_AT(reserved_host));
-    a64_str(as, dst, AREA_AT(reserved_value));
-    a64_mov_imm(as, S0, (uint64_t)JIT_RESERVED);
-    a64_str(as, S0, HART_AT(reserved_gpa));
+    a64_str(as, dst, HART_AT(reserved_value));
+    a64_sum_ri(as, A64_ADD, true, A64_LINK, S1, ins->size / 8);
+    a64_str(as, A64_LINK, HART_AT(reserved));
 }
 
 static void emit_store_conditional(struct emitter *e, unsigned index)
@@ -139,10 +138,11 @@ static void emit_store_conditional(struct emitter *e, unsigned index)
     uint8_t *changed = NULL;
     int value = emit_read(e, ins->b);
     emit_atomic_address(e, ins);
-    a64_ldr(as, S0, AREA_AT(reserved_host));
-    a64_sum_rr(as, A64_SUBS, true, A64_ZR, S1, S0, 0);
+    a64_ldr(as, S0, HART_AT(reserved));
+    a64_sum_ri(as, A64_ADD, true, A64_LINK, S1, ins->size / 8);
+    a64_sum_rr(as, A64_SUBS, true, A64_ZR, A64_LINK, S0, 0);
     uint8_t *none = a64_bcc(as, CC_NE);
-    a64_ldr(as, S0, AREA_AT(reserved_value));
+    a64_ldr(as, S0, HART_AT(reserved_value));
     if (emit_has_lse()) {
         a64_mov(as, A64_LINK, S0);
         a64_cas(as, ins->size, emit_acquires(ins), emit_releases(ins), S0, value, S1);
@@ -160,7 +160,7 @@ static void emit_store_conditional(struct emitter *e, unsigned index)
         a64_bind_here(as, changed);
     }
     a64_cset(as, regs_write(&e->x, (uint16_t)index), CC_NE);
-    a64_str(as, A64_ZR, AREA_AT(reserved_host));
+    a64_str(as, A64_ZR, HART_AT(reserved));
 }
 
 static void emit_fence(struct emitter *e, const struct ir_ins *ins)

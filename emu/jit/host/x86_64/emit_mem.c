@@ -17,10 +17,12 @@ static struct operand emit_stored(struct emitter *e, uint16_t value)
 {
     int64_t constant;
     unsigned guest;
-    if (emit_is_const(e, value, &constant) && e->x.place[value].spill == REGS_NONE) {
+    bool in_slot = regs_in_slot(&e->x, value, &guest);
+    if (emit_is_const(e, value, &constant) && e->x.place[value].spill == REGS_NONE &&
+        (constant == (int32_t)constant || !in_slot)) {
         return (struct operand){ .kind = OPERAND_IMM, .imm = constant };
     }
-    if (regs_in_slot(&e->x, value, &guest)) {
+    if (in_slot) {
         return (struct operand){ .kind = OPERAND_MEM,
                                  .mem = x86_at(HART, HART_OFFSET(x) + 8 * (int32_t)guest) };
     }
@@ -399,15 +401,15 @@ static void emit_amo(struct emitter *e, unsigned index)
     regs_define(&e->x, (uint16_t)index, RAX);
 }
 
-/* LR remembers the host address and the value; SC compares and swaps. */
+/* LR remembers the place and the value; SC compares and swaps. */
 static void emit_load_reserved(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     emit_atomic_address(e, ins);
     x86_load(&e->as, ins->size, true, RAX, x86_at(RCX, 0));
-    x86_store(&e->as, 8, x86_at(HART, AREA_OFFSET(reserved_host)), RCX);
-    x86_store(&e->as, 8, x86_at(HART, AREA_OFFSET(reserved_value)), RAX);
-    x86_store_imm(&e->as, 8, x86_at(HART, HART_OFFSET(reserved_gpa)), JIT_RESERVED);
+    x86_lea(&e->as, true, RCX, x86_at(RCX, ins->size / 8));
+    x86_store(&e->as, 8, x86_at(HART, HART_OFFSET(reserved)), RCX);
+    x86_store(&e->as, 8, x86_at(HART, HART_OFFSET(reserved_value)), RAX);
     regs_define(&e->x, (uint16_t)index, RAX);
 }
 
@@ -418,14 +420,15 @@ static void emit_store_conditional(struct emitter *e, unsigned index)
     struct operand value = emit_surviving(e, ins->b, true);
     emit_atomic_address(e, ins);
     emit_mov(e, true, RDX, &value);
-    x86_alu_rm(as, X86_CMP, true, RCX, x86_at(HART, AREA_OFFSET(reserved_host)));
+    x86_lea(as, true, RAX, x86_at(RCX, ins->size / 8));
+    x86_alu_rm(as, X86_CMP, true, RAX, x86_at(HART, HART_OFFSET(reserved)));
     uint8_t *fail = x86_jcc(as, CC_NE);
-    x86_mov_rm(as, true, RAX, x86_at(HART, AREA_OFFSET(reserved_value)));
+    x86_mov_rm(as, true, RAX, x86_at(HART, HART_OFFSET(reserved_value)));
     x86_locked(as, 0x0fb1, ins->size == 8, x86_at(RCX, 0), RDX);
     x86_bind_here(as, fail);
     x86_setcc(as, CC_NE, RAX);
     x86_extend(as, 1, false, RAX, RAX);
-    x86_store_imm(as, 8, x86_at(HART, AREA_OFFSET(reserved_host)), 0);
+    x86_store_imm(as, 8, x86_at(HART, HART_OFFSET(reserved)), 0);
     regs_define(&e->x, (uint16_t)index, RAX);
 }
 
