@@ -70,8 +70,8 @@ static gboolean source_prepare(GSource *base, gint *timeout)
 
     aio_context_set_home(ctx);
     aio_busy_poll_stop(ctx);
-    now = source_fds(source);
     aio_handles_held(ctx, atomic_load_explicit(&ctx->waiter, memory_order_acquire));
+    now = source_fds(source); /* after that: whoever closes one of them waits for us */
     atomic_fetch_or_explicit(&ctx->notify_me, AIO_NOTIFY_ME_SOURCE, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
     *timeout = now ? 0 : deadline_ms(ctx, aio_wait_deadline(ctx));
