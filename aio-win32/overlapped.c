@@ -134,7 +134,8 @@ static bool overlapped_submit(void *opaque, struct file_request *request)
     struct transfer *transfer;
 
     (void)opaque;
-    if (request->op == FILE_OP_FLUSH || file_request_size(request) == 0) {
+    if (request->op == FILE_OP_FLUSH || host_file_os(request->file) < 0 ||
+        file_request_size(request) == 0) {
         return false;
     }
     transfer = g_new0(struct transfer, 1);
@@ -160,7 +161,7 @@ static void overlapped_finish(void *opaque)
 }
 
 static const struct file_engine_ops overlapped_ops = { "overlapped", overlapped_start,
-                                                       overlapped_submit, overlapped_finish };
+                                                       overlapped_submit, NULL, overlapped_finish };
 
 const struct file_engine_ops *file_engine_nth(unsigned index)
 {

@@ -3,7 +3,10 @@
 #include <assert.h>
 
 #include "aio/coroutine.h"
-#include "aio/lock.h"
+#include "platform/thread.h"
+
+/* Where a request is: not yet begun on a worker, with the host or a worker, or nowhere. */
+enum file_stage { FILE_OVER, FILE_QUEUED, FILE_BEGUN, FILE_WITHDRAWN };
 
 struct file_io {
     struct aio_context *ctx;
@@ -12,7 +15,8 @@ struct file_io {
     void *engine;
     unsigned in_flight; /* home thread */
     struct aio_bh *bh;
-    struct aio_lock lock;          /* guards what follows */
+    struct host_mutex lock;        /* guards the stage of requests, and what follows; a leaf */
+    struct host_cond over;         /* some request */
     struct file_request *finished; /* oldest first */
     struct file_request **finished_last;
 };
@@ -21,7 +25,7 @@ static struct file_request *finished_pop(struct file_io *io)
 {
     struct file_request *request;
 
-    aio_lock_take(&io->lock);
+    host_mutex_lock(&io->lock);
     request = io->finished;
     if (request) {
         io->finished = request->next;
@@ -31,7 +35,7 @@ static struct file_request *finished_pop(struct file_io *io)
             aio_bh_schedule(io->bh); /* for a completion that polls */
         }
     }
-    aio_lock_give(&io->lock);
+    host_mutex_unlock(&io->lock);
     return request;
 }
 
@@ -54,11 +58,13 @@ void file_io_finish(struct file_request *request, int64_t result)
     request->result = result;
     request->next = NULL;
     aio_request_waits_on(&request->tracked, AIO_ON_BH, io->bh);
-    aio_lock_take(&io->lock);
+    host_mutex_lock(&io->lock);
     *io->finished_last = request;
     io->finished_last = &request->next;
+    request->stage = FILE_OVER;
+    host_cond_broadcast(&io->over);
     aio_bh_schedule(io->bh);
-    aio_lock_give(&io->lock);
+    host_mutex_unlock(&io->lock);
 }
 
 struct file_io *file_io_new_with(struct aio_context *ctx, struct thread_pool *pool,
@@ -69,7 +75,8 @@ struct file_io *file_io_new_with(struct aio_context *ctx, struct thread_pool *po
     io->ctx = aio_context_ref(ctx);
     io->pool = pool;
     io->finished_last = &io->finished;
-    aio_lock_init(&io->lock);
+    host_mutex_init(&io->lock);
+    host_cond_init(&io->over);
     io->bh = aio_bh_new(ctx, "file-io", finished_run, io);
     if (ops) {
         io->engine = ops->start(io, error);
@@ -108,7 +115,8 @@ void file_io_free(struct file_io *io)
         io->ops->finish(io->engine);
     }
     aio_bh_delete(io->bh);
-    aio_lock_finish(&io->lock);
+    host_cond_finish(&io->over);
+    host_mutex_finish(&io->lock);
     aio_context_unref(io->ctx);
     g_free(io);
 }
@@ -150,19 +158,40 @@ unsigned file_request_left(const struct file_request *request, struct host_vec *
     return count;
 }
 
-static int64_t pool_work(void *opaque)
+static int64_t pool_do(struct file_request *request)
 {
-    struct file_request *request = opaque;
-
     switch (request->op) {
     case FILE_OP_READ:
         return host_file_read_vec(request->file, request->vec, request->vec_count, request->offset);
     case FILE_OP_WRITE:
         return host_file_write_vec(request->file, request->vec, request->vec_count,
                                    request->offset);
-    case FILE_OP_FLUSH: break;
+    case FILE_OP_FLUSH: return host_file_flush(request->file);
+    case FILE_OP_WORK: break;
     }
-    return host_file_flush(request->file);
+    return request->work(request);
+}
+
+/* On a worker. */
+static int64_t pool_work(void *opaque)
+{
+    struct file_request *request = opaque;
+    struct file_io *io = request->io;
+    bool begun;
+    int64_t result;
+
+    host_mutex_lock(&io->lock);
+    begun = request->stage == FILE_QUEUED;
+    if (begun) {
+        request->stage = FILE_BEGUN;
+    }
+    host_mutex_unlock(&io->lock);
+    result = begun ? pool_do(request) : FILE_ERROR_IO;
+    host_mutex_lock(&io->lock);
+    request->stage = FILE_OVER;
+    host_cond_broadcast(&io->over);
+    host_mutex_unlock(&io->lock);
+    return result;
 }
 
 static void pool_done(void *opaque, int64_t result)
@@ -174,18 +203,54 @@ static void pool_done(void *opaque, int64_t result)
     request->done(request, result);
 }
 
-void file_io_submit(struct file_io *io, struct file_request *request)
+static void request_stage(struct file_request *request, enum file_stage stage, bool pooled)
 {
-    static const char *const kinds[] = { "file-read", "file-write", "file-flush" };
+    host_mutex_lock(&request->io->lock);
+    request->stage = stage;
+    request->pooled = pooled;
+    host_mutex_unlock(&request->io->lock);
+}
+
+void file_io_submit_at(struct file_io *io, struct file_request *request, const char *site)
+{
+    static const char *const kinds[] = { "file-read", "file-write", "file-flush", "file-work" };
+    bool engine = io->ops && request->op != FILE_OP_WORK;
 
     request->io = io;
     request->moved = 0;
     io->in_flight++;
-    aio_request_begin(&request->tracked, io->ctx, kinds[request->op]);
+    aio_request_begin_at(&request->tracked, io->ctx, kinds[request->op], site);
     aio_request_waits_on(&request->tracked, AIO_ON_HOST, file_io_name(io));
-    if (!io->ops || !io->ops->submit(io->engine, request)) {
+    request_stage(request, FILE_BEGUN, false);
+    if (!engine || !io->ops->submit(io->engine, request)) {
+        request_stage(request, FILE_QUEUED, true);
         aio_request_waits_on(&request->tracked, AIO_ON_WORKER, "file request");
         thread_pool_submit(io->pool, pool_work, pool_done, request);
+    }
+}
+
+/* Whether the host may touch the request's memory, and the engine is needed for its end. */
+static bool request_begun(struct file_io *io, struct file_request *request)
+{
+    bool begun;
+
+    host_mutex_lock(&io->lock);
+    if (request->stage == FILE_QUEUED) {
+        request->stage = FILE_WITHDRAWN;
+    }
+    begun = request->stage == FILE_BEGUN;
+    while (begun && (request->pooled || !io->ops->settle)) {
+        host_cond_wait(&io->over, &io->lock);
+        begun = request->stage == FILE_BEGUN;
+    }
+    host_mutex_unlock(&io->lock);
+    return begun;
+}
+
+void file_io_withdraw(struct file_io *io, struct file_request *request)
+{
+    while (request_begun(io, request)) {
+        io->ops->settle(io->engine);
     }
 }
 

@@ -17,7 +17,14 @@
 struct file_io;
 struct file_request;
 
-enum file_op { FILE_OP_READ, FILE_OP_WRITE, FILE_OP_FLUSH };
+enum file_op {
+    FILE_OP_READ,
+    FILE_OP_WRITE,
+    FILE_OP_FLUSH,
+    FILE_OP_WORK, /* `work` on a worker, for what is not a plain transfer */
+};
+
+typedef int64_t file_work_fn(struct file_request *request);
 
 /* Runs on the context's home thread, from aio_poll, once for each request. The result is what
  * host_file_read_vec, host_file_write_vec or host_file_flush would have returned. */
@@ -32,11 +39,14 @@ struct file_request {
     uint64_t offset;
     file_done_fn *done;
     void *opaque; /* the caller's */
+    file_work_fn *work;
 
     /* What follows belongs to the engine. */
     struct file_io *io;
     struct aio_request tracked;
     struct file_request *next;
+    unsigned stage; /* under the lock of `io` */
+    bool pooled;    /* a worker does it */
     void *engine;
     int64_t moved; /* bytes so far: the host may do less than it was asked for */
     int64_t result;
@@ -52,6 +62,10 @@ struct file_engine_ops {
     /* Takes a request, which ends with file_io_finish; false: not by this engine (the pool gets
      * it). Home thread. */
     bool (*submit)(void *engine, struct file_request *request);
+
+    /* Waits until the host has done one of the requests that are under way, if there is one, and
+     * ends it. Any thread. NULL: they end by themselves, whatever the home thread does. */
+    void (*settle)(void *engine);
 
     /* Frees it; nothing is in flight. */
     void (*finish)(void *engine);
@@ -72,7 +86,16 @@ const char *file_io_name(const struct file_io *io);
 
 /* Begins a request. Any order among those in flight; a flush covers what was done before it began.
  * Home thread. */
-void file_io_submit(struct file_io *io, struct file_request *request);
+#define file_io_submit(io, request)                                                                \
+    file_io_submit_at(io, request, __FILE__ ":" G_STRINGIFY(__LINE__))
+
+/* The same with the place that reports show; static. */
+void file_io_submit_at(struct file_io *io, struct file_request *request, const char *site);
+
+/* Takes a request's memory back: one that has not begun is dropped and ends with FILE_ERROR_IO, one
+ * that has is waited for. Nobody touches the memory after the return; `done` still comes. Any
+ * thread, also while the home thread is blocked. */
+void file_io_withdraw(struct file_io *io, struct file_request *request);
 
 /* Does it and waits; returns the result. In a coroutine of the context. */
 int64_t file_io_submit_co(struct file_io *io, struct file_request *request);

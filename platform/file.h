@@ -46,7 +46,7 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
 void host_file_close(struct host_file *file);
 
 /* What the host knows the file by, for aio-<os>: a descriptor on posix, on win32 a HANDLE that was
- * opened for overlapped transfers. */
+ * opened for overlapped transfers. Negative for a file of a test's. */
 intptr_t host_file_os(const struct host_file *file);
 
 /* Length in bytes, also of a block device. */

@@ -1,6 +1,7 @@
 /*
  * File requests by io_uring: one ring a context, whose completions set an event that the context
- * handles. What the kernel does only in part is asked for again from where it stopped.
+ * handles. What the kernel does only in part is asked for again from where it stopped. The ring has
+ * a lock: whoever must have a request's memory back looks for its end itself.
  */
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include "aio/fileio.h"
 #include "platform/error.h"
 #include "platform/event.h"
+#include "platform/thread.h"
 
 #define RING_ENTRIES 256
 
@@ -20,7 +22,8 @@ struct uring {
     struct io_uring ring;
     struct file_io *io;
     struct host_event event;
-    unsigned in_ring; /* the completion queue must have room for all */
+    struct host_mutex lock; /* guards the ring, and what follows */
+    unsigned in_ring;       /* the completion queue must have room for all */
 };
 
 static_assert(sizeof(struct host_vec) == sizeof(struct iovec), "a host_vec is an iovec");
@@ -105,12 +108,11 @@ static void uring_completed(struct uring *uring, struct file_request *request, i
     }
 }
 
-static void uring_ready(void *opaque)
+/* Ends what the kernel has done so far. Lock held. */
+static void uring_reap(struct uring *uring)
 {
-    struct uring *uring = opaque;
     struct io_uring_cqe *cqe;
 
-    host_event_test_and_clear(&uring->event);
     while (io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
         struct file_request *request = io_uring_cqe_get_data(cqe);
         int result = cqe->res;
@@ -119,6 +121,29 @@ static void uring_ready(void *opaque)
         uring_completed(uring, request, result);
     }
     uring_push(uring);
+}
+
+static void uring_ready(void *opaque)
+{
+    struct uring *uring = opaque;
+
+    host_event_test_and_clear(&uring->event);
+    host_mutex_lock(&uring->lock);
+    uring_reap(uring);
+    host_mutex_unlock(&uring->lock);
+}
+
+static void uring_settle(void *engine)
+{
+    struct uring *uring = engine;
+    struct io_uring_cqe *cqe;
+
+    host_mutex_lock(&uring->lock);
+    if (uring->in_ring > 0) {
+        io_uring_wait_cqe(&uring->ring, &cqe); /* a signal: the caller looks again */
+        uring_reap(uring);
+    }
+    host_mutex_unlock(&uring->lock);
 }
 
 static bool uring_open(struct uring *uring, GError **error)
@@ -143,18 +168,25 @@ static bool uring_open(struct uring *uring, GError **error)
     return true;
 }
 
+static void uring_free(struct uring *uring)
+{
+    host_mutex_finish(&uring->lock);
+    g_free(uring);
+}
+
 static void *uring_start(struct file_io *io, GError **error)
 {
     struct uring *uring = g_new0(struct uring, 1);
 
     uring->io = io;
+    host_mutex_init(&uring->lock);
     if (!host_event_init(&uring->event, error)) {
-        g_free(uring);
+        uring_free(uring);
         return NULL;
     }
     if (!uring_open(uring, error)) {
         host_event_finish(&uring->event);
-        g_free(uring);
+        uring_free(uring);
         return NULL;
     }
     return uring;
@@ -162,16 +194,23 @@ static void *uring_start(struct file_io *io, GError **error)
 
 static bool uring_submit(void *engine, struct file_request *request)
 {
-    if (request->vec_count > PIECES_MAX) {
+    struct uring *uring = engine;
+    bool queued;
+
+    if (request->vec_count > PIECES_MAX || host_file_os(request->file) < 0) {
         return false;
     }
     request->engine = g_new(struct host_vec, request->vec_count);
-    if (!uring_queue(engine, request)) {
-        g_clear_pointer(&request->engine, g_free);
-        return false;
+    host_mutex_lock(&uring->lock);
+    queued = uring_queue(uring, request);
+    if (queued) {
+        uring_push(uring);
     }
-    uring_push(engine);
-    return true;
+    host_mutex_unlock(&uring->lock);
+    if (!queued) {
+        g_clear_pointer(&request->engine, g_free);
+    }
+    return queued;
 }
 
 static void uring_finish(void *engine)
@@ -182,11 +221,11 @@ static void uring_finish(void *engine)
     aio_set_fd_handler(file_io_context(uring->io), uring->event.handle, NULL, NULL, NULL, NULL);
     io_uring_queue_exit(&uring->ring);
     host_event_finish(&uring->event);
-    g_free(uring);
+    uring_free(uring);
 }
 
 static const struct file_engine_ops uring_ops = { "io_uring", uring_start, uring_submit,
-                                                  uring_finish };
+                                                  uring_settle, uring_finish };
 
 const struct file_engine_ops *file_engine_nth(unsigned index)
 {

@@ -13,6 +13,7 @@
 #include <glib.h>
 
 #include "aio/context.h"
+#include "aio/fileio.h"
 #include "aio/threadpool.h"
 #include "platform/file.h"
 
@@ -23,8 +24,6 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 
 typedef void block_done_fn(struct block_request *request, int result);
 
-enum block_state { BLOCK_IDLE, BLOCK_QUEUED, BLOCK_RUNNING, BLOCK_CANCELLED };
-
 /* Embed it. Memory in `vec`, and `vec` itself, must stay valid until done. */
 struct block_request {
     enum block_op op;
@@ -34,7 +33,9 @@ struct block_request {
     block_done_fn *done; /* result: 0 or a negative enum file_error */
     /* Private to the driver. */
     struct block *block;
-    enum block_state state; /* guarded by the driver's lock */
+    struct file_request file;
+    bool withdrawn; /* guarded by the driver's lock */
+    int result;
     struct block_request *next;
 };
 

@@ -1,6 +1,6 @@
 /*
- * Raw images: every request is one job of the thread pool, which may work on many at a time. The
- * order of requests in flight is nobody's promise; a flush covers what was done before it.
+ * Raw images: requests go to the host as they come, many at a time, by whatever way it has for
+ * files (aio/fileio.h). Their order is nobody's promise; a flush covers what was done before it.
  */
 #include "emu/block/block.h"
 
@@ -19,22 +19,21 @@
 
 struct block {
     struct aio_context *ctx;
-    struct thread_pool *pool;
+    struct file_io *io;
     struct host_file *file;
     struct overlay *overlay; /* NULL: writes go to the file */
     char *path;
     bool read_only, sync_each, ignore_flush;
-    uint64_t size; /* of the file when it was opened */
-    /* Of the home thread: requests not yet done, and those of them that are read already. */
+    bool flush_failed; /* the host has lost writes: no later flush can be a promise */
+    uint64_t size;     /* of the file when it was opened */
+    /* Requests not yet done, and those of them whose result is there already. */
     unsigned in_flight;
-    struct block_request *quick, **quick_end;
-    struct aio_bh *quick_bh;
-    size_t quick_size;     /* bytes in those requests */
+    struct block_request *answered, **answered_end;
+    struct aio_bh *answered_bh;
+    size_t quick_size;     /* bytes read at once in this pass */
     unsigned quick_misses; /* in a row, up to QUICK_MISSES; then it counts tries */
 
-    struct host_mutex lock; /* guards the state of the requests, and what follows; a leaf */
-    struct host_cond stopped;
-    bool flush_failed; /* the host has lost writes: no later flush can be a promise */
+    struct host_mutex lock; /* guards who has the memory of a request; a leaf */
 };
 
 int image_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
@@ -57,19 +56,6 @@ int image_read(struct host_file *file, uint8_t *data, size_t size, uint64_t offs
     return image_read_vec(file, &(struct host_vec){ data, size }, 1, offset);
 }
 
-static int raw_flush(struct block *block)
-{
-    if (block->overlay != NULL || block->read_only || block->ignore_flush) {
-        return 0;
-    }
-    int result = host_file_flush(block->file);
-    host_mutex_lock(&block->lock);
-    block->flush_failed |= result < 0;
-    bool failed = block->flush_failed;
-    host_mutex_unlock(&block->lock);
-    return failed && result == 0 ? FILE_ERROR_IO : result;
-}
-
 static int raw_transfer_overlay(struct block *block, const struct block_request *request)
 {
     uint64_t offset = request->offset;
@@ -82,16 +68,6 @@ static int raw_transfer_overlay(struct block *block, const struct block_request 
         offset += vec->size;
     }
     return result;
-}
-
-static int raw_write(struct block *block, const struct block_request *request)
-{
-    int64_t result =
-        host_file_write_vec(block->file, request->vec, request->vec_count, request->offset);
-    if (result < 0) {
-        return (int)result;
-    }
-    return block->sync_each ? raw_flush(block) : 0;
 }
 
 /* Whether all of a transfer lies in the image. */
@@ -111,43 +87,25 @@ static bool raw_in_range(const struct block *block, const struct block_request *
     return true;
 }
 
-static int raw_transfer(struct block *block, const struct block_request *request)
+static bool raw_keeps_nothing(const struct block *block)
 {
-    bool write = request->op == BLOCK_WRITE;
-    if (write && block->read_only) {
-        return FILE_ERROR_READ_ONLY;
-    }
-    if (!raw_in_range(block, request)) {
-        return FILE_ERROR_IO;
-    }
-    if (block->overlay != NULL) {
-        return raw_transfer_overlay(block, request);
-    }
-    return write ? raw_write(block, request)
-                 : image_read_vec(block->file, request->vec, request->vec_count, request->offset);
+    return block->overlay != NULL || block->read_only || block->ignore_flush;
 }
 
-/* On a worker. */
-static int64_t raw_work(void *opaque)
+/* Whether there is something to do; if not, *ret_result is the answer. */
+static bool raw_check(const struct block *block, const struct block_request *request,
+                      int *ret_result)
 {
-    struct block_request *request = opaque;
-    struct block *block = request->block;
-    host_mutex_lock(&block->lock);
-    bool cancelled = request->state == BLOCK_CANCELLED;
-    if (!cancelled) {
-        assert(request->state == BLOCK_QUEUED);
-        request->state = BLOCK_RUNNING;
+    *ret_result = 0;
+    if (request->op == BLOCK_FLUSH) {
+        return !raw_keeps_nothing(block);
     }
-    host_mutex_unlock(&block->lock);
-    if (cancelled) {
-        return FILE_ERROR_IO;
+    if (request->op == BLOCK_WRITE && block->read_only) {
+        *ret_result = FILE_ERROR_READ_ONLY;
+    } else if (!raw_in_range(block, request)) {
+        *ret_result = FILE_ERROR_IO;
     }
-    int result = request->op == BLOCK_FLUSH ? raw_flush(block) : raw_transfer(block, request);
-    host_mutex_lock(&block->lock);
-    request->state = BLOCK_IDLE;
-    host_cond_broadcast(&block->stopped);
-    host_mutex_unlock(&block->lock);
-    return result;
+    return *ret_result == 0;
 }
 
 static void raw_complete(struct block_request *request, int result)
@@ -155,30 +113,97 @@ static void raw_complete(struct block_request *request, int result)
     struct block *block = request->block;
     assert(block->in_flight > 0 && result <= 0);
     block->in_flight--;
-    request->state = BLOCK_IDLE;
     request->done(request, result);
 }
 
-static void raw_done(void *opaque, int64_t result)
-{
-    raw_complete(opaque, (int)result);
-}
-
-/* Completes what was read at once. Scheduled again before each, for a completion that polls. */
-static void raw_quick_done(void *opaque)
+/* Completes what was answered at once. Scheduled again before each, for a completion that polls. */
+static void raw_answered(void *opaque)
 {
     struct block *block = opaque;
     struct block_request *request;
     block->quick_size = 0;
-    while ((request = block->quick) != NULL) {
-        block->quick = request->next;
-        if (block->quick != NULL) {
-            aio_bh_schedule(block->quick_bh);
+    while ((request = block->answered) != NULL) {
+        block->answered = request->next;
+        if (block->answered != NULL) {
+            aio_bh_schedule(block->answered_bh);
         } else {
-            block->quick_end = &block->quick;
+            block->answered_end = &block->answered;
         }
-        raw_complete(request, 0);
+        raw_complete(request, request->result);
     }
+}
+
+/* Completes a request from the next pass. */
+static void raw_answer(struct block_request *request, int result)
+{
+    struct block *block = request->block;
+    request->result = result;
+    request->next = NULL;
+    *block->answered_end = request;
+    block->answered_end = &request->next;
+    aio_bh_schedule(block->answered_bh);
+}
+
+/* What a short read left, unless the memory was taken back. */
+static void raw_clear_rest(struct block *block, struct block_request *request, uint64_t got)
+{
+    host_mutex_lock(&block->lock);
+    for (unsigned i = 0; i < request->vec_count && !request->withdrawn; i++) {
+        size_t part = (size_t)MIN(got, request->vec[i].size);
+        memset(request->vec[i].base + part, 0, request->vec[i].size - part);
+        got -= part;
+    }
+    host_mutex_unlock(&block->lock);
+}
+
+static void raw_flushed(struct file_request *file, int64_t result)
+{
+    struct block_request *request = file->opaque;
+    struct block *block = request->block;
+    block->flush_failed |= result < 0;
+    raw_complete(request, block->flush_failed && result == 0 ? FILE_ERROR_IO : (int)result);
+}
+
+static void raw_flush(struct block_request *request)
+{
+    request->file.op = FILE_OP_FLUSH;
+    request->file.vec_count = 0;
+    request->file.done = raw_flushed;
+    file_io_submit(request->block->io, &request->file);
+}
+
+static void raw_transferred(struct file_request *file, int64_t result)
+{
+    struct block_request *request = file->opaque;
+    struct block *block = request->block;
+    if (result >= 0 && request->op == BLOCK_READ && block->overlay == NULL) {
+        raw_clear_rest(block, request, (uint64_t)result);
+    }
+    if (result >= 0 && request->op == BLOCK_WRITE && block->sync_each &&
+        !raw_keeps_nothing(block)) {
+        raw_flush(request);
+    } else {
+        raw_complete(request, result < 0 ? (int)result : 0);
+    }
+}
+
+/* On a worker. */
+static int64_t raw_work(struct file_request *file)
+{
+    struct block_request *request = file->opaque;
+    return raw_transfer_overlay(request->block, request);
+}
+
+static void raw_transfer(struct block *block, struct block_request *request)
+{
+    enum file_op op = request->op == BLOCK_READ ? FILE_OP_READ : FILE_OP_WRITE;
+    request->file.op = block->overlay != NULL ? FILE_OP_WORK : op;
+    request->file.work = raw_work;
+    request->file.vec = request->vec;
+    request->file.vec_count = request->vec_count;
+    request->file.offset = request->offset;
+    request->file.done = raw_transferred;
+    file_io_submit(block->io, &request->file);
 }
 
 static size_t raw_size(const struct block_request *request)
@@ -206,41 +231,32 @@ static bool raw_read_quick(struct block *block, struct block_request *request)
     }
     block->quick_misses = 0;
     block->quick_size += size;
-    request->next = NULL;
-    *block->quick_end = request;
-    block->quick_end = &request->next;
-    aio_bh_schedule(block->quick_bh);
+    raw_answer(request, 0);
     return true;
 }
 
-static const char *const raw_names[] = {
-    [BLOCK_READ] = "disk read",
-    [BLOCK_WRITE] = "disk write",
-    [BLOCK_FLUSH] = "disk flush",
-};
-
 void block_submit(struct block *block, struct block_request *request)
 {
+    int result;
     request->block = block;
-    request->state = BLOCK_IDLE;
+    request->withdrawn = false;
+    request->file = (struct file_request){ .file = block->file, .opaque = request };
     block->in_flight++;
-    if (!raw_read_quick(block, request)) {
-        request->state = BLOCK_QUEUED;
-        thread_pool_submit_at(block->pool, raw_work, raw_done, request, raw_names[request->op],
-                              G_STRLOC);
+    if (!raw_check(block, request, &result)) {
+        raw_answer(request, result);
+    } else if (request->op == BLOCK_FLUSH) {
+        raw_flush(request);
+    } else if (!raw_read_quick(block, request)) {
+        raw_transfer(block, request);
     }
 }
 
 void block_cancel(struct block *block, struct block_request *request)
 {
     host_mutex_lock(&block->lock);
-    if (request->state == BLOCK_QUEUED) {
-        request->state = BLOCK_CANCELLED;
-    }
-    while (request->state == BLOCK_RUNNING) {
-        host_cond_wait(&block->stopped, &block->lock);
-    }
+    request->withdrawn = true;
     host_mutex_unlock(&block->lock);
+    file_io_withdraw(block->io, &request->file);
 }
 
 unsigned block_in_flight(const struct block *block)
@@ -297,19 +313,18 @@ struct block *block_open_raw(struct aio_context *ctx, struct thread_pool *pool,
         return NULL;
     }
     block->ctx = ctx;
-    block->pool = pool;
     block->path = g_strdup(options->path != NULL ? options->path : "memory");
     block->read_only = options->read_only;
     block->sync_each = options->sync_each;
     block->ignore_flush = options->ignore_flush;
-    block->quick_end = &block->quick;
-    block->quick_bh = aio_bh_new(ctx, "block-quick", raw_quick_done, block);
+    block->answered_end = &block->answered;
+    block->answered_bh = aio_bh_new(ctx, "block-answered", raw_answered, block);
     host_mutex_init(&block->lock);
-    host_cond_init(&block->stopped);
     if (options->path == NULL || (options->snapshot && !options->read_only)) {
         block->overlay =
             overlay_new(block->file, (block->size + SECTOR_SIZE - 1) / SECTOR_SIZE * SECTOR_SIZE);
     }
+    block->io = block->overlay ? file_io_new_with(ctx, pool, NULL, NULL) : file_io_new(ctx, pool);
     return block;
 }
 
@@ -319,11 +334,13 @@ void block_close(struct block *block)
         return;
     }
     block_drain(block);
-    raw_flush(block);
-    aio_bh_delete(block->quick_bh);
+    if (!raw_keeps_nothing(block)) {
+        host_file_flush(block->file);
+    }
+    file_io_free(block->io);
+    aio_bh_delete(block->answered_bh);
     overlay_free(block->overlay);
     host_file_close(block->file);
-    host_cond_finish(&block->stopped);
     host_mutex_finish(&block->lock);
     g_free(block->path);
     g_free(block);

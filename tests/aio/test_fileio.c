@@ -8,6 +8,7 @@
 #include "aio/coroutine.h"
 #include "aio/fileio.h"
 #include "aio/threadpool.h"
+#include "platform/thread.h"
 
 #define BLOCK  4096u
 #define BLOCKS 300u
@@ -188,6 +189,83 @@ static void test_many(struct fixture *fixture, gconstpointer engine)
     }
 }
 
+struct withdrawal {
+    struct fixture *fixture;
+    struct block_request *blocks;
+};
+
+/* Takes all memory back and uses it, while the home thread is held up. */
+static void withdraw_run(void *opaque)
+{
+    struct withdrawal *withdrawal = opaque;
+
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        struct block_request *block = &withdrawal->blocks[i];
+
+        file_io_withdraw(withdrawal->fixture->io, &block->request);
+        memset(block->vec.base, 0xee, block->vec.size);
+    }
+}
+
+static void withdrawn_done(struct file_request *request, int64_t result)
+{
+    struct block_request *block = (struct block_request *)request;
+
+    g_assert_true(result == BLOCK || result == FILE_ERROR_IO);
+    --*block->left;
+}
+
+static void test_withdraw(struct fixture *fixture, gconstpointer engine)
+{
+    g_autofree struct block_request *blocks = g_new0(struct block_request, BLOCKS);
+    g_autofree uint8_t *data = g_malloc0(BLOCKS * BLOCK);
+    struct withdrawal withdrawal = { fixture, blocks };
+    const struct host_vec all = { data, BLOCKS * BLOCK };
+    unsigned left = BLOCKS;
+
+    (void)engine;
+    g_assert_cmpint(run(fixture, FILE_OP_WRITE, fixture->file, &all, 1, 0), ==, BLOCKS * BLOCK);
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        blocks[i].left = &left;
+        blocks[i].vec = (struct host_vec){ data + i * BLOCK, BLOCK };
+        blocks[i].request = (struct file_request){ .op = FILE_OP_READ,
+                                                   .file = fixture->file,
+                                                   .vec = &blocks[i].vec,
+                                                   .vec_count = 1,
+                                                   .offset = (uint64_t)i * BLOCK,
+                                                   .done = withdrawn_done };
+        file_io_submit(fixture->io, &blocks[i].request);
+    }
+    host_thread_join(host_thread_new("withdraw", withdraw_run, &withdrawal, NULL));
+    while (left > 0) {
+        g_assert_true(aio_poll(fixture->ctx, true));
+    }
+    for (unsigned i = 0; i < BLOCKS * BLOCK; i++) {
+        g_assert_cmpint(data[i], ==, 0xee);
+    }
+    file_io_withdraw(fixture->io, &blocks[0].request); /* of one that is over: nothing */
+}
+
+static int64_t work_run(struct file_request *request)
+{
+    return (int64_t)request->offset * 2;
+}
+
+/* What is not a plain transfer goes the same way. */
+static void test_work(struct fixture *fixture, gconstpointer engine)
+{
+    struct file_request request = {
+        .op = FILE_OP_WORK, .work = work_run, .offset = 21, .done = request_done, .opaque = fixture
+    };
+
+    (void)engine;
+    file_io_submit(fixture->io, &request);
+    while (!fixture->done) {
+        aio_poll(fixture->ctx, true);
+    }
+    g_assert_cmpint(fixture->result, ==, 42);
+}
+
 static void copy_in_coroutine(void *opaque)
 {
     struct fixture *fixture = opaque;
@@ -220,10 +298,9 @@ static void add(const struct file_engine_ops *engine)
     static const struct {
         const char *name;
         void (*test)(struct fixture *, gconstpointer);
-    } tests[] = { { "pieces", test_pieces },
-                  { "read-only", test_read_only },
-                  { "many", test_many },
-                  { "coroutine", test_coroutine } };
+    } tests[] = { { "pieces", test_pieces }, { "read-only", test_read_only },
+                  { "many", test_many },     { "withdraw", test_withdraw },
+                  { "work", test_work },     { "coroutine", test_coroutine } };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
         g_autofree char *path =

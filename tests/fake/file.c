@@ -196,6 +196,12 @@ void host_file_close(struct host_file *file)
     }
 }
 
+intptr_t host_file_os(const struct host_file *file)
+{
+    (void)file;
+    return -1; /* the host does not know it: no engine of the loop's takes it */
+}
+
 bool host_file_size(struct host_file *file, uint64_t *ret_size, GError **error)
 {
     host_mutex_lock(disk_lock());
