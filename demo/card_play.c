@@ -64,7 +64,7 @@ static void trail_draw(struct surface *surface, struct box well)
         unsigned fresh = freshness(place->time, TRAIL_US);
         double x = well.x + margin + place->x * (well.width - 2 * margin) / INPUT_ABS_MAX;
         double y = well.y + margin + place->y * (well.height - 2 * margin) / INPUT_ABS_MAX;
-        if (fresh > 0 && i > 0) {
+        if (fresh > 0 && i > 0 && input->pointed) {
             uint32_t colour = colour_mix(COLOUR_WELL, button_colour(place->buttons), fresh);
             draw_line(surface, last_x, last_y, x, y, (1 + 3.0 * fresh / 255) * layout.scale,
                       colour);
@@ -72,7 +72,7 @@ static void trail_draw(struct surface *surface, struct box well)
         last_x = x;
         last_y = y;
     }
-    if (count > 0) {
+    if (count > 0 && input->pointed) {
         double size = (input->place.buttons ? 8 : 5) * layout.scale;
         draw_ellipse(surface, last_x, last_y, size, size, 1, 0,
                      button_colour(input->place.buttons));

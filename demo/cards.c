@@ -212,7 +212,7 @@ static int bars_map(struct surface *surface)
     unsigned hart, columns = mandel_columns(), tiles = MIN(mandel_tiles(), CARDS_TILES_MAX);
     unsigned rows = columns ? ALIGN_UP(tiles, columns) / columns : 0;
     double cell = pt(MAP_CELL);
-    int most = layout.bars.height - pt(4);
+    int most = layout.bars.height;
     cell = rows && cell * rows > most ? (double)most / rows : cell;
     for (unsigned i = 0; i < tiles; i++) {
         int x = (int)(i % columns * cell), y = (int)(i / columns * cell);
@@ -248,10 +248,11 @@ void card_bars(struct surface *surface)
     for (unsigned i = 0; i < machine.harts; i++) {
         most = MAX(most, mandel_mips(i));
     }
+    int rows = (int)((machine.harts + columns - 1) / columns);
+    int top = layout.bars.y + (layout.bars.height - rows * pt(BAR_STEP)) / 2;
     for (unsigned i = 0; i < machine.harts; i++) {
         struct box box = { layout.bars.x + map + (int)(i % columns) * (width + pt(20)),
-                           layout.bars.y + (int)(i / columns) * pt(BAR_STEP), width,
-                           pt(BAR_STEP) };
+                           top + (int)(i / columns) * pt(BAR_STEP), width, pt(BAR_STEP) };
         bar_draw(surface, box, i, most);
     }
 }

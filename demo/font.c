@@ -6,7 +6,7 @@
 #define CAPITAL    20.0 /* the height that a font's size is for */
 #define TOP        4    /* above capitals and below the baseline, what a glyph may reach, */
 #define BOTTOM     8
-#define SPACING    4.4 /* between two glyphs */
+#define SPACING    4.6 /* between two glyphs */
 #define CURVE      8   /* lines for one curve */
 #define CACHE_MAX  512
 #define CACHE_SIZE (1 << 20)

@@ -10,7 +10,7 @@ struct glyph {
 };
 
 static const struct glyph glyphs[] = {
-    { 3, "" },
+    { 4, "" },
     { 2, "M1 0 L1 13 M1 19 L1 19" },
     { 4, "M0 0 L0 5 M4 0 L4 5" },
     { 10, "M3 2 L1 18 M9 2 L7 18 M0 7 L10 7 M0 13 L10 13" },

@@ -8,7 +8,7 @@
 #define EVENTS      24 /* buffers of one device */
 #define NAME_MAX    32
 
-enum { TYPE_KEY = 1, TYPE_RELATIVE = 2, TYPE_ABSOLUTE = 3 };
+enum { TYPE_SYNC = 0, TYPE_KEY = 1, TYPE_RELATIVE = 2, TYPE_ABSOLUTE = 3 };
 enum { AXIS_X = 0, AXIS_Y = 1, RELATIVE_WHEEL = 8 };
 enum { CONFIG_SELECT = 0, CONFIG_SUBSELECT = 1, CONFIG_SIZE = 2, CONFIG_DATA = 8 };
 enum { SELECT_NAME = 1, SELECT_ABSOLUTE = 0x12 };
@@ -149,7 +149,11 @@ static void event_take(const struct input_device *device, const struct input_eve
 {
     int32_t value = (int32_t)event->value;
     int *axis = event->code == AXIS_X ? &state.place.x : &state.place.y;
-    if (event->type == TYPE_KEY) {
+    if (event->type == TYPE_SYNC) { /* what came before belongs together */
+        state.place.time = time_now();
+        state.pointed |= (state.place.x | state.place.y) != 0;
+        state.trail[state.trail_count++ % INPUT_TRAIL] = state.place;
+    } else if (event->type == TYPE_KEY) {
         event_key(event->code, value != 0);
     } else if (event->type == TYPE_RELATIVE && event->code == RELATIVE_WHEEL) {
         state.wheel += value;
@@ -179,10 +183,6 @@ bool input_poll(void)
             queue_kick(&device->events);
         }
         any |= some;
-    }
-    if (any) {
-        state.place.time = time_now();
-        state.trail[state.trail_count++ % INPUT_TRAIL] = state.place;
     }
     return any;
 }

@@ -31,7 +31,8 @@ struct input_state {
     struct input_place trail[INPUT_TRAIL]; /* a ring */
     unsigned trail_count;                  /* of all; the newest is the last */
     struct input_place place;
-    int wheel; /* notches */
+    bool pointed; /* a pointer was there at all */
+    int wheel;    /* notches */
     unsigned pressed_space;
 };
 

@@ -12,6 +12,7 @@
 #define CARD_HEAD   40
 #define PLAY_HEIGHT 190
 #define ROW_HEIGHT  19
+#define MAP_HEIGHT  48
 
 struct layout layout;
 
@@ -43,7 +44,8 @@ void layout_make(const struct surface *surface)
     layout.small = layout_font(8, 1.05);
     int gap = pt(GAP), top = pt(HEADER), left = pt(LEFT_WIDTH), right_x = left + 2 * gap;
     int bottom = surface->height - gap, right = surface->width - gap - right_x;
-    int rows = (int)((machine.harts + 1) / 2), bars = MAX(pt(rows * ROW_HEIGHT + 6), pt(34));
+    int rows = (int)((machine.harts + 1) / 2);
+    int bars = MAX(pt(rows * ROW_HEIGHT + 6), pt(MAP_HEIGHT));
     layout.card = (struct box){ gap, top, left, pt(CARD_HEIGHT) };
     int tests_y = top + pt(CARD_HEIGHT) + gap;
     layout.tests = (struct box){ gap, tests_y, left, bottom - tests_y };

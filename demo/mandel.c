@@ -67,7 +67,8 @@ static void mandel_draw(unsigned tile)
     unsigned left = tile % columns * MANDEL_TILE, top = tile / columns * MANDEL_TILE;
     unsigned right = MIN(left + MANDEL_TILE, picture.width);
     unsigned bottom = MIN(top + MANDEL_TILE, picture.height);
-    double step = picture.span / picture.width;
+    double wide = picture.span / picture.width, high = picture.span * 3 / 4 / picture.height;
+    double step = MAX(wide, high);
     for (unsigned y = top; y < bottom; y++) {
         double cy = picture.y + step * ((double)y - picture.height / 2);
         for (unsigned x = left; x < right; x++) {

@@ -11,7 +11,7 @@ struct mandel {
     uint32_t *pixels; /* xrgb8888 */
     unsigned width, height;
     unsigned stride; /* in pixels */
-    double x, y, span; /* the centre, and the width of what is shown */
+    double x, y, span; /* the centre, and the width of what is shown, at least 3/4 as high */
     unsigned depth;    /* iterations at most */
 };
 

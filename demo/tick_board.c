@@ -72,7 +72,8 @@ enum tick_state tick_ipi(struct tick *tick)
     if (!self || !done || ipi_answers != all) {
         return tick_say(tick, TICK_BAD, "answers 0x%x of 0x%x", self ? ipi_answers : 0, all);
     }
-    return tick_say(tick, TICK_OK, "%u harts in %lu us", machine.harts, us);
+    return tick_say(tick, TICK_OK, "%u hart%s in %lu us", machine.harts,
+                    machine.harts == 1 ? "" : "s", us);
 }
 
 enum tick_state tick_plic(struct tick *tick)

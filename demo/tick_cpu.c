@@ -174,7 +174,8 @@ enum tick_state tick_atomics(struct tick *tick)
         return tick_say(tick, TICK_BAD, "%lu and %lu of %lu", atomic_place.added / 3,
                         atomic_place.reserved, count);
     }
-    return tick_say(tick, TICK_OK, "%lu additions by %u harts", 2 * count, machine.harts);
+    return tick_say(tick, TICK_OK, "%lu additions by %u hart%s", 2 * count, machine.harts,
+                    machine.harts == 1 ? "" : "s");
 }
 
 #define FRUN(text, a, b, c)                                                                        \
