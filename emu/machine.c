@@ -479,6 +479,11 @@ struct clipboard *machine_clipboard(const struct machine *machine)
     return machine->clipboard;
 }
 
+struct typing *machine_typing(struct machine *machine)
+{
+    return machine->typing;
+}
+
 const struct bus *machine_bus(const struct machine *machine)
 {
     return machine->bus;

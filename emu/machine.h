@@ -20,6 +20,7 @@ struct clipboard;
 struct display;
 struct machine;
 struct riscv_hart;
+struct typing;
 
 #define MACHINE_HARTS_MAX 64
 
@@ -171,6 +172,9 @@ struct input_hub *machine_input(struct machine *machine);
 
 /* The clipboard of its configuration. */
 struct clipboard *machine_clipboard(const struct machine *machine);
+
+/* Who presses keys for the monitor, owned by the machine. */
+struct typing *machine_typing(struct machine *machine);
 
 /* The address map, for reports. */
 const struct bus *machine_bus(const struct machine *machine);

@@ -98,6 +98,7 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
     machine->nets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, net_free_value);
     machine->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     machine->input = input_hub_new(machine->ctx);
+    machine->typing = typing_new(machine->ctx, &machine->clock, machine->input);
     machine_add_displays(machine, config);
     machine->pool = thread_pool_new(machine->ctx, MACHINE_POOL_MAX, error);
     if (machine->pool == NULL) {
@@ -121,6 +122,7 @@ void machine_close_backends(struct machine *machine)
     while (machine->display_count > 0) {
         display_free(machine->display[--machine->display_count]);
     }
+    g_clear_pointer(&machine->typing, typing_free);
     g_clear_pointer(&machine->input, input_hub_free);
     g_clear_pointer(&machine->nets, g_hash_table_unref);
     g_clear_pointer(&machine->blocks, g_hash_table_unref);

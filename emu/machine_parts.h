@@ -11,6 +11,7 @@
 #include "emu/board/virt.h"
 #include "emu/display/display.h"
 #include "emu/display/input.h"
+#include "emu/display/typing.h"
 #include "emu/machine.h"
 #include "emu/net/net.h"
 #include "emu/virtio/virtio.h"
@@ -35,6 +36,7 @@ struct machine {
     unsigned display_count;
     struct input_hub *input;
     struct clipboard *clipboard; /* the caller's */
+    struct typing *typing;
 
     struct riscv_config hart_config;
     struct riscv_hart *hart[MACHINE_HARTS_MAX];

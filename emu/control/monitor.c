@@ -27,17 +27,22 @@ const struct monitor_command *monitor_find(const struct monitor_command *table, 
     return NULL;
 }
 
-/* The words of a line; empty ones are left out. */
+/* The words of a line; one with spaces in it stands between double quotes. */
 static GPtrArray *words_of(const char *text)
 {
     GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
-    g_auto(GStrv) pieces = g_strsplit_set(text, " \t", -1);
-    for (size_t i = 0; pieces[i]; i++) {
-        if (*pieces[i]) {
-            g_ptr_array_add(words, g_strdup(pieces[i]));
+    for (;;) {
+        text += strspn(text, " \t");
+        if (*text == '\0') {
+            return words;
         }
+        bool quoted = *text == '"';
+        text += quoted;
+        size_t length = strcspn(text, quoted ? "\"" : " \t");
+        g_ptr_array_add(words, g_strndup(text, length));
+        text += length;
+        text += quoted && *text == '"';
     }
-    return words;
 }
 
 char *monitor_execute(const struct monitor_options *options, const char *text)

@@ -25,7 +25,7 @@ void monitor_list(struct monitor_call *call, const struct monitor_command *table
                                      ? g_strdup_printf("%s|%s", command->name, command->alias)
                                      : g_strdup(command->name);
         g_autofree char *left = g_strdup_printf("%s%s %s", before, names, command->parameters);
-        g_string_append_printf(call->out, "%-28s %s\n", left, command->help);
+        g_string_append_printf(call->out, "%-40s %s\n", left, command->help);
     }
 }
 
@@ -85,5 +85,16 @@ const struct monitor_command monitor_commands[] = {
     { "x", NULL, "/FORMAT ADDRESS", "show memory as hart 0 sees it: x/4xw $sp, x/8i $pc",
       monitor_examine },
     { "xp", NULL, "/FORMAT ADDRESS", "show physical memory", monitor_examine_physical },
+    { "screendump", NULL, "FILE [-f png|ppm] [SCREEN]", "write what a screen shows to a file",
+      monitor_screendump },
+    { "screen_resize", NULL, "WIDTHxHEIGHT|off [SCREEN]", "ask the guest for another size",
+      monitor_screen_resize },
+    { "sendkey", NULL, "KEY[-KEY...] [HOLD_MS]", "press keys: a, ret, ctrl-alt-f1",
+      monitor_sendkey },
+    { "mouse_move", NULL, "DX DY [WHEEL]", "move the mouse", monitor_mouse_move },
+    { "mouse_position", NULL, "X Y", "point at a place, 0 to 32767 from left and top",
+      monitor_mouse_position },
+    { "mouse_button", NULL, "STATE", "buttons that are down: 1 left, 2 middle, 4 right",
+      monitor_mouse_button },
     { NULL, NULL, NULL, NULL, NULL },
 };

@@ -56,6 +56,21 @@ void monitor_examine(struct monitor_call *call);
 /* xp */
 void monitor_examine_physical(struct monitor_call *call);
 
+/* screendump */
+void monitor_screendump(struct monitor_call *call);
+/* info screens */
+void monitor_info_screens(struct monitor_call *call);
+/* screen_resize */
+void monitor_screen_resize(struct monitor_call *call);
+/* sendkey */
+void monitor_sendkey(struct monitor_call *call);
+/* mouse_move */
+void monitor_mouse_move(struct monitor_call *call);
+/* mouse_position */
+void monitor_mouse_position(struct monitor_call *call);
+/* mouse_button */
+void monitor_mouse_button(struct monitor_call *call);
+
 /* The value of "0x10", "16", "$pc", "$a0+8", "$satp"; false after a message. Machine held. */
 bool monitor_value(struct monitor_call *call, const char *text, uint64_t *ret_value);
 

@@ -73,7 +73,7 @@ LIBRARIES = {
     r"slirp": ("emu/net/",),
     r"libfdt|fdt\.h": ("emu/board/",),
     r"jansson": ("emu/control/", "ui/"),
-    r"zlib\.h": ("emu/board/", "emu/block/", "emu/state/"),
+    r"zlib\.h": ("emu/board/", "emu/block/", "emu/display/", "emu/state/"),
     r"zstd": ("emu/board/", "emu/block/", "emu/state/"),
     r"vterm": ("ui/",),
     r"liburing": ("aio-posix/",),
