@@ -1,6 +1,7 @@
 #include "ui/demo.h"
 
 #include "ui/options.h"
+#include "ui/usage.h"
 
 #define DISK_ID    "demo-disk"
 #define DISK_SIZE  (1024 * 1024)
@@ -34,8 +35,15 @@ bool demo_plan(struct plan *plan, const char *const *arguments, GError **error)
         return false;
     }
     demo_add_disk(plan);
+    if (!options_parse(plan, arguments, error)) {
+        return false;
+    }
+    if (plan->config.kernel || plan->config.initrd) {
+        return usage_error(error, "demo: it has a program of its own: to run another, say 'tinamou "
+                                  "run FILE'");
+    }
     plan->config.kernel = g_strdup(GUEST_NAME);
     plan->config.kernel_data = demo_image;
     plan->config.kernel_size = demo_image_size;
-    return options_parse(plan, arguments, error);
+    return true;
 }

@@ -93,8 +93,8 @@ static void headless_asked_to_quit(void *opaque)
 static bool headless_check(struct plan *plan, GError **error)
 {
     static const char *const quiet[] = { "-display", "none", NULL };
-    g_free(plan->config.append);
-    plan->config.append = g_strdup("once");
+    g_autofree char *append = plan->config.append;
+    plan->config.append = g_strconcat("once ", append, NULL);
     if (plan->chardevs->len > 0 || plan->serial || plan->nographic) {
         return usage_error(error, "demo --headless: the serial port is read here: leave out "
                                   "-serial, -chardev, -monitor and -nographic");

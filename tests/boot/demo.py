@@ -39,7 +39,7 @@ def headless(emulator):
 
 
 def failing(emulator):
-    """`demo --headless --json`: what is missing makes it fail, and it never runs for ever."""
+    """`demo`: it never runs for ever, takes other options, and refuses what would be ignored."""
     told, status = result(emulator, "-no-reboot", "-netdev", "user,id=net,restrict=on", "-device",
                           "virtio-net-device,netdev=net", "-smp", "1")
     guest.expect_equal(f"with a second network: {told}", (told["ok"], status), (True, 0))
@@ -47,6 +47,14 @@ def failing(emulator):
     guest.expect_equal(f"paused: {told}", (told["ok"], status), (False, 1))
     if "in time" not in told["problem"]:
         raise machine.Failure(f"it does not say that time was up: {told}")
+    for options, words in ((["--json"], "--headless"), (["--timeout", "0"], "1 to 86400"),
+                           (["--headless", "--timeout"], "how many seconds"),
+                           (["--headless", "-serial", "stdio"], "-serial"),
+                           (["--headless", "-kernel", "x"], "tinamou run"),
+                           (["--headles"], "unknown option")):
+        said = guest.refused(emulator, ["demo", *options], guest.TOP)
+        if words not in said:
+            raise machine.Failure(f"demo {options} does not say '{words}': {said}")
 
 
 def shell(emulator):
