@@ -148,17 +148,19 @@ static void look_for_slow(GString *out, struct aio_context *ctx, int64_t now_ns)
 
 /* Notified, and it sleeps on for so many looks. If somebody called the waiter's wake for this wait
  * the host owes us its end, and is only slow. If nobody did, the notifier has stood between its two
- * steps all the time, or the protocol is broken: then it is kicked, and counted. */
+ * steps all the time, or the protocol is broken: then it is kicked, and counted. A wait that is
+ * not to last is no sleep, however long the host takes for it. */
 #define SLEEPS_STARVED 2
 #define SLEEPS_LOST    4
 
 static void look_for_lost_wake(GString *out, struct aio_context *ctx)
 {
     unsigned state = atomic_load_explicit(&ctx->state, memory_order_relaxed);
+    int64_t until_ns = atomic_load_explicit(&ctx->state_until_ns, memory_order_relaxed);
     uint64_t waits = counter(&ctx->stats.waits);
     struct aio_seen *seen = &ctx->seen;
     bool sleeps = atomic_load_explicit(&ctx->notified, memory_order_relaxed) &&
-                  state == AIO_WAITING && ctx->notify_me != 0;
+                  state == AIO_WAITING && ctx->notify_me != 0 && until_ns != 0;
     bool waking = atomic_load_explicit(&ctx->waking, memory_order_relaxed);
 
     seen->sleeps_notified = !sleeps ? 0 : seen->waits != waits ? 1 : seen->sleeps_notified + 1;
