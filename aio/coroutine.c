@@ -187,12 +187,24 @@ static void misuse(const struct coroutine *co, const char *what)
     abort();
 }
 
-/* Runs one coroutine until it comes back; what it woke goes to the front of `list`. */
-static void enter_one(struct coroutine *self, struct coroutine *co, struct co_list *list)
+/* What comes after a switch back: the coroutine has ended or moves on. */
+static void leave_one(struct coroutine *co)
 {
-    struct co_thread *now = thread_now();
-    struct aio_context *move_to;
-    enum co_step step;
+    struct aio_context *move_to = co->move_to;
+
+    co->move_to = NULL;
+    if (co->step == CO_ENDED) {
+        pool_give(co);
+    } else if (move_to) {
+        aio_co_schedule(move_to, co);
+    }
+}
+
+/* Runs one coroutine until it comes back, on this thread; what it woke goes to the front of `list`.
+ */
+static void enter_one(struct co_thread *now, struct coroutine *self, struct coroutine *co,
+                      struct co_list *list)
+{
 
     if (co->caller) {
         misuse(co, "is entered while it runs");
@@ -204,28 +216,26 @@ static void enter_one(struct coroutine *self, struct coroutine *co, struct co_li
     atomic_store_explicit(&co->ctx, aio_context_current(), memory_order_release);
     now->current = co;
     co_stack_switch(self->stack, co->stack);
-    thread_now()->current = self;
-    list_prepend_all(list, &co->woken);
-    step = co->step;
-    move_to = co->move_to;
-    co->move_to = NULL;
+    now->current = self;
+    if (co->woken.first) {
+        list_prepend_all(list, &co->woken);
+    }
     co->caller = NULL;
-    if (step == CO_ENDED) {
-        pool_give(co);
-    } else if (move_to) {
-        aio_co_schedule(move_to, co);
+    if (co->step == CO_ENDED || co->move_to) {
+        leave_one(co);
     }
 }
 
 void coroutine_enter(struct coroutine *co)
 {
-    struct coroutine *self = thread_current(thread_now());
+    struct co_thread *now = thread_now();
+    struct coroutine *self = thread_current(now);
     struct co_list list;
 
     list_init(&list);
-    list_append(&list, co);
+    enter_one(now, self, co, &list);
     while (list.first) {
-        enter_one(self, list_pop(&list), &list);
+        enter_one(now, self, list_pop(&list), &list);
     }
 }
 
