@@ -100,6 +100,13 @@ static void inspect_timers(struct report *report, struct aio_context *ctx)
                 inspect_timer(report, due, true);
             }
         }
+        for (uint32_t i = list->bulk.next; i < list->bulk.count && listed < LISTED_MAX; i++) {
+            if (list->bulk.entries[i].timer) {
+                inspect_timer(report, list->bulk.entries[i].timer, true);
+                listed++;
+            }
+        }
+        count += list->bulk.count - list->bulk.next;
         for (uint32_t i = 0; i < list->count && listed < LISTED_MAX; i++, listed++) {
             inspect_timer(report, list->heap[i].timer, false);
         }

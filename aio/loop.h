@@ -60,6 +60,14 @@ struct aio_timer_queue {
     struct aio_timer *last;
 };
 
+/* Many timers that were due at once, in order; entries without a timer were deleted meanwhile. */
+struct aio_timer_bulk {
+    struct aio_timer_entry *entries;
+    struct aio_timer_entry *scratch;
+    uint32_t next;
+    uint32_t count;
+};
+
 /* The timers of one context on one clock: a 4-ary heap, and those that left it. */
 struct aio_timer_list {
     struct aio_clock *clock;
@@ -67,6 +75,7 @@ struct aio_timer_list {
     uint32_t count;
     uint32_t capacity;
     struct aio_timer_queue due;   /* taken in this pass, not yet run */
+    struct aio_timer_bulk bulk;   /* due after those */
     struct aio_timer_queue later; /* armed in this pass and due already: for the next one */
     int64_t pass_now_ns;          /* what the clock showed in the pass under way; INT64_MIN: none */
     struct aio_timer_list *next;

@@ -10,96 +10,23 @@
 #include <stdio.h>
 
 #include "aio/loop.h"
+#include "aio/timer_heap.h"
+#include "aio/timer_sort.h"
 
 #define SLOT_IDLE  UINT32_MAX
 #define SLOT_DUE   (UINT32_MAX - 1)
 #define SLOT_LATER (UINT32_MAX - 2)
+#define SLOT_BULK  (UINT32_MAX - 3)
 #define NO_PASS    INT64_MIN
 
 /* Due timers are taken out of the heap so many at a time, while they are in the cache. */
 #define DUE_BATCH 32
-#define HEAP_WAYS 4u
 
-static bool entry_before(const struct aio_timer_entry *a, const struct aio_timer_entry *b)
-{
-    return a->expire_ns != b->expire_ns ? a->expire_ns < b->expire_ns : a->sequence < b->sequence;
-}
-
-static void heap_place(struct aio_timer_list *list, uint32_t slot, struct aio_timer_entry entry)
-{
-    list->heap[slot] = entry;
-    entry.timer->heap_slot = slot;
-}
-
-/* Puts `entry` at `slot` or above it. */
-static void heap_up(struct aio_timer_list *list, uint32_t slot, struct aio_timer_entry entry)
-{
-    while (slot > 0) {
-        uint32_t parent = (slot - 1) / HEAP_WAYS;
-
-        if (!entry_before(&entry, &list->heap[parent])) {
-            break;
-        }
-        heap_place(list, slot, list->heap[parent]);
-        slot = parent;
-    }
-    heap_place(list, slot, entry);
-}
-
-static uint32_t heap_least_child(const struct aio_timer_list *list, uint32_t slot)
-{
-    uint32_t first = slot * HEAP_WAYS + 1;
-    uint32_t end = first + HEAP_WAYS < list->count ? first + HEAP_WAYS : list->count;
-    uint32_t least = first;
-
-    for (uint32_t child = first + 1; child < end; child++) {
-        if (entry_before(&list->heap[child], &list->heap[least])) {
-            least = child;
-        }
-    }
-    return least;
-}
-
-/* Puts `entry` at `slot` or below it. */
-static void heap_down(struct aio_timer_list *list, uint32_t slot, struct aio_timer_entry entry)
-{
-    while (slot * HEAP_WAYS + 1 < list->count) {
-        uint32_t least = heap_least_child(list, slot);
-
-        if (!entry_before(&list->heap[least], &entry)) {
-            break;
-        }
-        heap_place(list, slot, list->heap[least]);
-        slot = least;
-    }
-    heap_place(list, slot, entry);
-}
-
-static void heap_add(struct aio_timer_list *list, struct aio_timer_entry entry)
-{
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity ? list->capacity * 2 : 16;
-        list->heap = g_renew(struct aio_timer_entry, list->heap, list->capacity);
-    }
-    heap_up(list, list->count++, entry);
-}
-
-static void heap_remove(struct aio_timer_list *list, uint32_t slot)
-{
-    struct aio_timer_entry last;
-
-    assert(slot < list->count);
-    list->heap[slot].timer->heap_slot = SLOT_IDLE;
-    last = list->heap[--list->count];
-    if (slot == list->count) {
-        return;
-    }
-    if (slot > 0 && entry_before(&last, &list->heap[(slot - 1) / HEAP_WAYS])) {
-        heap_up(list, slot, last);
-    } else {
-        heap_down(list, slot, last);
-    }
-}
+/* So many timers of which most are due are sorted, which is cheaper than taking one by one out of
+ * the heap. That looks at a few. */
+#define BULK_FROM    1024u
+#define BULK_SAMPLES 16u
+#define LOOK_AHEAD   8u
 
 static void queue_append(struct aio_timer_queue *queue, struct aio_timer *timer, uint32_t slot)
 {
@@ -117,6 +44,21 @@ static void queue_remove(struct aio_timer_queue *queue, struct aio_timer *timer)
     timer->heap_slot = SLOT_IDLE;
 }
 
+static bool bulk_empty(const struct aio_timer_bulk *bulk)
+{
+    return bulk->next == bulk->count;
+}
+
+static void bulk_remove(struct aio_timer_bulk *bulk, struct aio_timer *timer)
+{
+    uint32_t place =
+        timer_entries_find(bulk->entries, bulk->count, timer_expire_ns(timer), timer->sequence);
+
+    assert(place >= bulk->next);
+    bulk->entries[place].timer = NULL;
+    timer->heap_slot = SLOT_IDLE;
+}
+
 /* Takes a timer out of wherever it is. */
 static void timer_unlink(struct aio_timer *timer)
 {
@@ -126,7 +68,11 @@ static void timer_unlink(struct aio_timer *timer)
     case SLOT_IDLE: break;
     case SLOT_DUE: queue_remove(&list->due, timer); break;
     case SLOT_LATER: queue_remove(&list->later, timer); break;
-    default: heap_remove(list, timer->heap_slot); break;
+    case SLOT_BULK: bulk_remove(&list->bulk, timer); break;
+    default:
+        timer_heap_remove(list, timer->heap_slot);
+        timer->heap_slot = SLOT_IDLE;
+        break;
     }
 }
 
@@ -185,7 +131,7 @@ static bool timer_arm(struct aio_timer *timer, int64_t expire_ns)
         queue_append(&list->later, timer, SLOT_LATER);
         return true;
     }
-    heap_add(list, (struct aio_timer_entry){ expire_ns, timer->sequence, timer });
+    timer_heap_add(list, (struct aio_timer_entry){ expire_ns, timer->sequence, timer });
     return timer->heap_slot == 0;
 }
 
@@ -248,7 +194,7 @@ static int64_t list_deadline(const struct aio_timer_list *list, int64_t host_now
 {
     int64_t deadline_ns, expire_ns;
 
-    if (list->due.first || list->later.first) {
+    if (list->due.first || list->later.first || !bulk_empty(&list->bulk)) {
         return 0;
     }
     if (list->count == 0) {
@@ -284,20 +230,96 @@ static void list_take_later(struct aio_timer_list *list)
 
     while ((timer = list->later.first)) {
         queue_remove(&list->later, timer);
-        heap_add(list, (struct aio_timer_entry){ timer_expire_ns(timer), timer->sequence, timer });
+        timer_heap_add(list,
+                       (struct aio_timer_entry){ timer_expire_ns(timer), timer->sequence, timer });
+    }
+}
+
+/* Whether most of many timers are due, as a few of the last ones in the heap tell. */
+static bool bulk_pays(const struct aio_timer_list *list, int64_t now_ns)
+{
+    unsigned due = 0;
+
+    if (list->count < BULK_FROM) {
+        return false;
+    }
+    for (uint32_t i = 0; i < BULK_SAMPLES; i++) {
+        due +=
+            list->heap[list->count - 1 - i * (list->count / 2 / BULK_SAMPLES)].expire_ns <= now_ns;
+    }
+    return due >= BULK_SAMPLES / 2;
+}
+
+/* Moves all that is due out of the heap, in order. */
+static void bulk_take(struct aio_timer_list *list, int64_t now_ns)
+{
+    struct aio_timer_bulk *bulk = &list->bulk;
+    struct aio_timer_entry *entries = g_new(struct aio_timer_entry, list->count);
+    struct aio_timer_entry *scratch = g_new(struct aio_timer_entry, list->count);
+    uint32_t due = 0, kept = 0;
+
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct aio_timer_entry entry = list->heap[i];
+
+        if (i + LOOK_AHEAD < list->count) {
+            __builtin_prefetch(&list->heap[i + LOOK_AHEAD].timer->heap_slot, 1);
+        }
+        if (entry.expire_ns <= now_ns) {
+            entry.timer->heap_slot = SLOT_BULK;
+            entries[due++] = entry;
+        } else {
+            list->heap[kept++] = entry;
+        }
+    }
+    list->count = kept;
+    timer_heap_build(list);
+    bulk->entries = timer_entries_sort(entries, scratch, due);
+    bulk->scratch = bulk->entries == entries ? scratch : entries;
+    bulk->next = 0;
+    bulk->count = due;
+}
+
+/* Moves a batch of the bulk to where timers run from. */
+static void bulk_take_due(struct aio_timer_list *list)
+{
+    struct aio_timer_bulk *bulk = &list->bulk;
+
+    for (unsigned i = 0; i < DUE_BATCH && !bulk_empty(bulk); i++) {
+        struct aio_timer *timer = bulk->entries[bulk->next++].timer;
+
+        if (bulk->next + LOOK_AHEAD < bulk->count) {
+            __builtin_prefetch(bulk->entries[bulk->next + LOOK_AHEAD].timer, 1);
+        }
+        if (timer) {
+            queue_append(&list->due, timer, SLOT_DUE);
+        }
+    }
+    if (bulk_empty(bulk)) {
+        g_free(bulk->entries);
+        g_free(bulk->scratch);
+        *bulk = (struct aio_timer_bulk){ .entries = NULL };
     }
 }
 
 /* Moves a batch of what is due behind what an outer pass has not run yet. */
 static void list_take_due(struct aio_timer_list *list, int64_t now_ns)
 {
+    if (bulk_empty(&list->bulk) && bulk_pays(list, now_ns)) {
+        bulk_take(list, now_ns);
+    }
+    while (!list->due.first && !bulk_empty(&list->bulk)) {
+        bulk_take_due(list);
+    }
+    if (list->due.first) {
+        return;
+    }
     for (unsigned i = 0; i < DUE_BATCH && list->count > 0; i++) {
         struct aio_timer *timer = list->heap[0].timer;
 
         if (list->heap[0].expire_ns > now_ns) {
             break;
         }
-        heap_remove(list, 0);
+        timer_heap_remove(list, 0);
         if (list->count > 0) {
             __builtin_prefetch(list->heap[0].timer, 1);
         }
@@ -328,7 +350,7 @@ static bool list_run(struct aio_context *ctx, struct aio_timer_list *list)
     bool progress = false;
 
     list_take_later(list);
-    if (list->count == 0 && !list->due.first) {
+    if (list->count == 0 && !list->due.first && bulk_empty(&list->bulk)) {
         return false;
     }
     list->pass_now_ns = now_ns = aio_clock_now_ns(list->clock);
@@ -377,7 +399,7 @@ void aio_context_drop_clock(struct aio_context *ctx, struct aio_clock *clock)
     }
     if (list) {
         assert(list->count == 0 && !list->due.first && !list->later.first &&
-               "a timer of the clock is armed");
+               bulk_empty(&list->bulk) && "a timer of the clock is armed");
         *link = list->next;
     }
     aio_lock_give(&ctx->timer_lock);

@@ -278,9 +278,97 @@ static void test_thread_pool(struct fixture *fixture, gconstpointer way)
     }
 }
 
+#define MANY_TIMERS 5000u
+
+struct many_timers;
+
+struct many_timer {
+    struct aio_timer timer;
+    struct many_timers *all;
+    int64_t deadline_ns;
+    unsigned fired;
+    bool gone; /* deleted by another one's callback */
+    bool again;
+};
+
+struct many_timers {
+    struct fixture *fixture;
+    GRand *random;
+    struct many_timer *last; /* that fired for the first time */
+    unsigned depth;
+    struct many_timer timers[MANY_TIMERS];
+};
+
+static void many_meddle(struct many_timers *all, struct many_timer *self)
+{
+    struct many_timer *other = &all->timers[g_rand_int_range(all->random, 0, MANY_TIMERS)];
+
+    if (g_rand_int_range(all->random, 0, 4) == 0 && !other->fired && !other->again) {
+        timer_del(&other->timer);
+        other->gone = true;
+    }
+    if (!self->again && g_rand_int_range(all->random, 0, 10) == 0) {
+        self->again = true;
+        timer_mod(&self->timer, 0);
+    }
+    if (all->depth < 3 && g_rand_int_range(all->random, 0, 200) == 0) {
+        all->depth++;
+        aio_poll(all->fixture->base.ctx, false);
+        all->depth--;
+    }
+}
+
+static void many_fired(void *opaque)
+{
+    struct many_timer *self = opaque;
+    struct many_timers *all = self->all;
+
+    g_assert_false(self->gone);
+    if (!self->again) {
+        g_assert_true(!all->last || all->last->deadline_ns < self->deadline_ns ||
+                      (all->last->deadline_ns == self->deadline_ns && all->last < self));
+        all->last = self;
+    }
+    self->fired++;
+    many_meddle(all, self);
+}
+
+/* Thousands that are due at once run in order, whatever their callbacks do to each other. */
+static void test_many_timers(struct fixture *fixture, gconstpointer way)
+{
+    g_autofree struct many_timers *all = g_new0(struct many_timers, 1);
+    int64_t now_ns = host_monotonic_ns();
+
+    (void)way;
+    all->fixture = fixture;
+    all->random = g_rand_new_with_seed(g_test_rand_int());
+    for (unsigned i = 0; i < MANY_TIMERS; i++) {
+        struct many_timer *timer = &all->timers[i];
+        bool far = i % 5 == 0;
+
+        timer->all = all;
+        timer->deadline_ns = (far ? now_ns + INT64_C(3600000000000) : 1) +
+                             g_rand_int_range(all->random, 0, 500) * INT64_C(1000000);
+        timer_init(&timer->timer, fixture->base.ctx, aio_clock_host(), "many", many_fired, timer);
+        timer_mod(&timer->timer, timer->deadline_ns);
+    }
+    while (contract_poll(&fixture->base, false)) {
+    }
+    for (unsigned i = 0; i < MANY_TIMERS; i++) {
+        struct many_timer *timer = &all->timers[i];
+        unsigned expected = timer->gone || i % 5 == 0 ? 0 : 1 + timer->again;
+
+        g_assert_cmpint(timer->fired, ==, expected);
+        g_assert_cmpint(timer_pending(&timer->timer), ==, i % 5 == 0 && !timer->gone);
+        timer_del(&timer->timer);
+    }
+    g_rand_free(all->random);
+}
+
 static const struct contract_test tests[] = {
     { "empty", CONTRACT_TEST(test_empty) },
     { "bh-order", CONTRACT_TEST(test_bh_order) },
+    { "many-timers", CONTRACT_TEST(test_many_timers) },
     { "timers", CONTRACT_TEST(test_timers) },
     { "notifier", CONTRACT_TEST(test_notifier) },
     { "wake", CONTRACT_TEST(test_wake) },
