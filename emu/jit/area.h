@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "emu/jit/ir.h"
+#include "emu/jit/regs.h"
 #include "emu/riscv/hart.h"
 
 #define JUMP_CACHE_BITS    11
@@ -62,8 +63,8 @@ struct jit_area {
     uint64_t link;         /* the exit that left, to be linked; 0 if none */
     uint64_t argument[3];  /* operands of slow calls */
     uint64_t result;       /* result of slow calls */
-    uint64_t addend[IR_GROUPS_MAX]; /* of groups of accesses: host minus guest address */
-    uint64_t spill[8];
+    uint64_t spill[REGS_SPILL];
+    uint64_t addend[IR_GROUPS_MAX]; /* IR_ADDEND of each group; spill slots from REGS_SPILL on */
     uint64_t spill_f[8];
     uint64_t temps_f[8];   /* floating-point temporaries during a slow call */
     uint64_t host_stack;   /* stack pointer of the caller of enter */

@@ -244,16 +244,16 @@ static void build_optimise(struct ir_block *block, const struct build_request *r
     build_passed(block, request, IR_PASS_fold);
     build_passed(block, request, IR_PASS_follow);
     build_passed(block, request, IR_PASS_unroll);
+    if ((block->passes & IR_PASS_BIT(merge)) != 0) {
+        ir_merge(block);
+        build_passed(block, request, IR_PASS_merge);
+    }
     if ((block->passes & IR_PASS_BIT(puts)) != 0) {
         ir_drop_dead_puts(block);
         build_passed(block, request, IR_PASS_puts);
     }
     ir_count_uses(block);
     build_passed(block, request, IR_PASS_values);
-    if ((block->passes & IR_PASS_BIT(merge)) != 0) {
-        ir_merge(block);
-        build_passed(block, request, IR_PASS_merge);
-    }
     build_passed(block, request, IR_PASS_loop);
 }
 

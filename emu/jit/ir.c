@@ -36,6 +36,7 @@ void ir_reset(struct ir_block *block, uint16_t start, uint8_t context)
     block->passes = IR_PASSES_ALL;
     memset(block->group, 0, sizeof block->group);
     memset(&block->ins[0], 0, sizeof block->ins[0]);
+    memset(&block->ins[IR_OPS_MAX], 0, IR_GROUPS_MAX * sizeof block->ins[0]);
 }
 
 uint16_t ir_append(struct ir_block *block, struct ir_ins ins)
@@ -63,9 +64,11 @@ bool ir_raises_flags(enum ir_op op)
     return op >= IR_FADD && op <= IR_FCVTFI;
 }
 
-bool ir_is_recovery(enum ir_op op)
+bool ir_is_recovery(const struct ir_block *block, unsigned index)
 {
-    return (ir_kind[op] & KIND_R) != 0;
+    const struct ir_ins *ins = &block->ins[index];
+    return (ir_kind[ins->op] & KIND_R) != 0 &&
+           (ins->group == 0 || block->group[ins->group].first == index);
 }
 
 void ir_drop_dead_puts(struct ir_block *block)
@@ -74,7 +77,7 @@ void ir_drop_dead_puts(struct ir_block *block)
     for (unsigned i = block->count - 1; i > 0; i--) {
         struct ir_ins *ins = &block->ins[i];
         uint32_t bit = 1u << (ins->reg & 31);
-        if (ir_is_recovery(ins->op)) {
+        if (ir_is_recovery(block, i)) {
             dead_x = dead_f = 0;
         } else if (ins->op == IR_PUT || ins->op == IR_PUTF) {
             uint32_t *dead = ins->op == IR_PUT ? &dead_x : &dead_f;

@@ -105,6 +105,10 @@ struct ir_ins {
 
 #define IR_GROUPS_MAX 9 /* number 0 is not used */
 
+/* The value that the probe of a group finds: host minus guest address. It is no operation, but it
+ * has a place and a last use like one. */
+#define IR_ADDEND(group) (IR_OPS_MAX + (group))
+
 /* Loads (or stores) near each other that are probed together, by the first of them. */
 struct ir_group {
     uint16_t first; /* the operation that probes */
@@ -124,7 +128,7 @@ struct ir_block {
     bool overflow;      /* an operation did not fit: drop the block, take fewer instructions */
     bool counting;      /* instructions are counted in hart->instret */
     unsigned passes;    /* IR_PASS_BIT of those that are on */
-    struct ir_ins ins[IR_OPS_MAX];
+    struct ir_ins ins[IR_OPS_MAX + IR_GROUPS_MAX]; /* behind the operations: addends */
 };
 
 /* Empties a block that starts at page offset `start`. */
@@ -139,8 +143,8 @@ bool ir_makes_value(enum ir_op op);
 /* Whether the value it makes is floating point. */
 bool ir_is_float(enum ir_op op);
 
-/* Whether guest state must be exact when it runs. */
-bool ir_is_recovery(enum ir_op op);
+/* Whether guest state must be exact when operation `index` runs: it may leave the block. */
+bool ir_is_recovery(const struct ir_block *block, unsigned index);
 
 /* Whether it may raise floating-point flags. */
 bool ir_raises_flags(enum ir_op op);

@@ -69,6 +69,7 @@ static void merge_join(struct ir_block *block, unsigned index, unsigned number, 
     group->min = from < group->min ? (int32_t)from : group->min;
     group->max = end > group->max ? (int32_t)end : group->max;
     group->count++;
+    block->ins[IR_ADDEND(number)].last = (uint16_t)index;
     ins->group = (uint8_t)number;
 }
 

@@ -31,6 +31,10 @@ void regs_begin(struct regs *regs, const struct ir_block *block)
     memset(regs->in_temp, 0, sizeof regs->in_temp);
     memset(regs->in_spill, 0, sizeof regs->in_spill);
     memset(regs->place, REGS_NONE, block->count * sizeof regs->place[0]);
+    for (unsigned group = 1; group < IR_GROUPS_MAX; group++) {
+        regs->place[IR_ADDEND(group)] =
+            (struct regs_place){ REGS_NONE, REGS_NONE, (int8_t)(REGS_SPILL + group) };
+    }
 }
 
 void regs_next(struct regs *regs, unsigned now)
@@ -119,7 +123,8 @@ static int regs_find(struct regs *regs)
         if (value == IR_NONE) {
             return *temp;
         }
-        if (regs->place[value].home != REGS_NONE || regs_is_const(regs, value)) {
+        if (regs->place[value].home != REGS_NONE || regs->place[value].spill != REGS_NONE ||
+            regs_is_const(regs, value)) {
             second = *temp;
         } else {
             third = *temp;

@@ -13,7 +13,7 @@
 #include "emu/jit/ir.h"
 
 #define REGS_NONE  (-1)
-#define REGS_SPILL 8 /* spill slots */
+#define REGS_SPILL 8 /* spill slots; behind them each group's addend has one of its own */
 
 /* What a host emitter provides: moves between its registers and memory. */
 struct regs_host {
@@ -42,7 +42,7 @@ struct regs {
     bool floating;
     bool failed;  /* more values at once than there are places: take a shorter block */
     unsigned now; /* the operation being emitted */
-    struct regs_place place[IR_OPS_MAX];
+    struct regs_place place[IR_OPS_MAX + IR_GROUPS_MAX];
     uint16_t in_home[32];     /* the value a guest register's home holds, or IR_NONE */
     uint16_t in_temp[32];     /* the value a host register holds, or IR_NONE */
     uint16_t in_spill[REGS_SPILL];

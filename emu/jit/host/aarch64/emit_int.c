@@ -270,7 +270,7 @@ static void emit_csr(struct emitter *e, unsigned index)
         csr = a64_at(T0, 0);
     }
     if (ins->op == IR_CSRGET) {
-        a64_access(&e->as, (struct a64_access){ size, true, false, false },
+        a64_access(&e->as, (struct a64_access){ (uint8_t)size, true, false, false },
                    regs_write(&e->x, (uint16_t)index), csr);
     } else {
         a64_str(&e->as, from, csr);

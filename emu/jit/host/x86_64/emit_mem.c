@@ -162,19 +162,12 @@ static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
     emit_patchable(e, cold->ins, &exit);
 }
 
-/* An access whose probe another one shares: afterwards the returned place is right, with the addend
- * in RCX. The first of the group probes for all; there is no other way out of it. */
-static struct x86_mem emit_grouped(struct emitter *e, unsigned index)
+/* The first access of a group: it probes for all, and there is no other way out of it. Takes all
+ * temporaries; afterwards RCX holds the addend, and RAX may hold the address. */
+static struct x86_mem emit_group_probe(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     const struct ir_group *group = &e->block->group[ins->group];
-    struct x86_mem addend = x86_at(HART, AREA_OFFSET(addend) + 8 * (int32_t)ins->group);
-    if (index != group->first) {
-        regs_take(&e->x, RCX);
-        enum x86_reg base = regs_read(&e->x, ins->a);
-        x86_mov_rm(&e->as, true, RCX, addend);
-        return x86_indexed(RCX, base, (int32_t)ins->imm);
-    }
     enum x86_reg address = emit_address_of(e, ins->a, group->min);
     const uint8_t *again = e->as.at;
     struct emit_cold *cold = emit_cold(
@@ -185,8 +178,22 @@ static struct x86_mem emit_grouped(struct emitter *e, unsigned index)
         cold->address = (int8_t)address;
         cold->resume = again;
     }
-    x86_store(&e->as, 8, addend, RCX);
+    x86_store(&e->as, 8, x86_at(HART, AREA_OFFSET(addend) + 8 * (int32_t)ins->group), RCX);
+    regs_define(&e->x, IR_ADDEND(ins->group), RCX);
     return x86_indexed(RCX, address, (int32_t)ins->imm - group->min);
+}
+
+/* Where an access is whose group has been probed. */
+static struct x86_mem emit_grouped(struct emitter *e, const struct ir_ins *ins)
+{
+    enum x86_reg base = regs_read(&e->x, ins->a);
+    enum x86_reg addend = regs_read(&e->x, IR_ADDEND(ins->group));
+    return x86_indexed(addend, base, (int32_t)ins->imm);
+}
+
+static bool emit_probes_group(const struct emitter *e, unsigned index)
+{
+    return e->block->group[e->block->ins[index].group].first == index;
 }
 
 static void emit_load_float(struct emitter *e, const struct ir_ins *ins, unsigned dst,
@@ -201,15 +208,17 @@ static void emit_load_float(struct emitter *e, const struct ir_ins *ins, unsigne
 static void emit_load_grouped(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
-    struct x86_mem from = emit_grouped(e, index);
+    bool probes = emit_probes_group(e, index);
+    struct x86_mem from = probes ? emit_group_probe(e, index) : emit_grouped(e, ins);
     if (ins->op == IR_LOADF) {
         emit_load_float(e, ins, (unsigned)regs_write(&e->f, (uint16_t)index), from);
         return;
     }
-    int dst = regs_write_hint(&e->x, (uint16_t)index);
-    if (dst == REGS_NONE) { /* RCX is taken, and free again after the load */
-        dst = RCX;
-        regs_define(&e->x, (uint16_t)index, RCX);
+    int dst = probes ? regs_write_hint(&e->x, (uint16_t)index)
+                     : regs_write(&e->x, (uint16_t)index);
+    if (dst == REGS_NONE) { /* RAX is taken, and free again after the load */
+        dst = RAX;
+        regs_define(&e->x, (uint16_t)index, RAX);
     }
     x86_load(&e->as, ins->size, ins->sign, dst, from);
 }
@@ -272,21 +281,16 @@ static void emit_store_value(struct emitter *e, const struct ir_ins *ins, struct
 static void emit_store_grouped(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
+    bool probes = emit_probes_group(e, index);
     if (ins->op == IR_STOREF) {
         unsigned value_f = (unsigned)regs_read(&e->f, ins->b);
-        x86_vstore(&e->as, ins->size == 8, emit_grouped(e, index), value_f);
+        struct x86_mem to = probes ? emit_group_probe(e, index) : emit_grouped(e, ins);
+        x86_vstore(&e->as, ins->size == 8, to, value_f);
         return;
     }
-    struct operand value = emit_surviving(e, ins->b, false);
-    struct x86_mem to = emit_grouped(e, index);
-    if (value.kind != OPERAND_REG && (e->x.reserved & 1u << RDX) == 0 && to.index != RDX) {
-        regs_take(&e->x, RDX);
-    } else if (value.kind != OPERAND_REG && to.index == RDX) { /* the base is there: use RAX */
-        regs_take(&e->x, RAX);
-        x86_mov_rr(&e->as, true, RAX, RDX);
-        regs_take(&e->x, RDX);
-        to.index = RAX;
-    }
+    struct operand value = probes ? emit_surviving(e, ins->b, false)
+                                  : emit_operand(e, ins->b, true, false);
+    struct x86_mem to = probes ? emit_group_probe(e, index) : emit_grouped(e, ins);
     emit_store_value(e, ins, to, &value);
 }
 
