@@ -81,13 +81,29 @@ int verb_version(const char *const *arguments)
     return 0;
 }
 
+static const struct verb *verb_find(const char *name)
+{
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        if (strcmp(name, verb->name) == 0) {
+            return verb;
+        }
+    }
+    return NULL;
+}
+
+bool verb_is_known(const char *name)
+{
+    return verb_find(name);
+}
+
 int verb_dispatch(const char *const *arguments)
 {
     const char *names[G_N_ELEMENTS(verbs)] = { NULL };
+    const struct verb *verb = verb_find(arguments[0]);
+    if (verb) {
+        return verb->fn(arguments);
+    }
     for (size_t i = 0; verbs[i].name; i++) {
-        if (strcmp(arguments[0], verbs[i].name) == 0) {
-            return verbs[i].fn(arguments);
-        }
         names[i] = verbs[i].name;
     }
     GError *error = NULL;

@@ -50,5 +50,8 @@ int verb_help(const char *const *arguments);
 /* Prints the version. */
 int verb_version(const char *const *arguments);
 
+/* Whether there is a verb of that name. */
+bool verb_is_known(const char *name);
+
 /* Finds and runs the verb that is the first argument. */
 int verb_dispatch(const char *const *arguments);

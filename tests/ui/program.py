@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The program as users start it: exit statuses, streams, monitor, traces, golden help texts.
 
-usage: program.py [--update] PROGRAM      --update rewrites tests/ui/golden
+usage: program.py [--update] WINDOW_PROGRAM PROGRAM      --update rewrites tests/ui/golden
 """
 import atexit
 import contextlib
@@ -17,7 +17,9 @@ import tempfile
 import time
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
+ICON = pathlib.Path(__file__).parents[2] / "installer" / "icons" / "tinamou.ico"
 PROGRAM = os.path.abspath(sys.argv[-1])
+WINDOW_PROGRAM = os.path.abspath(sys.argv[-2])
 WRAPPER = os.environ.get("MESON_EXE_WRAPPER", "").split()
 WINDOWS = PROGRAM.endswith(".exe")
 LIMIT_S = 120
@@ -146,17 +148,26 @@ def test_golden():
         check(golden.read_text() == out, f"{arguments} differs from {golden}:\n{out}")
 
 
+def check_resources(program, subsystem):
+    """What Windows reads out of a program; the subsystem says whether it gets a console."""
+    shown = "ProductVersion".encode("utf-16-le")
+    for what in (b"activeCodePage", b"longPathAware", b"asInvoker", b"PerMonitorV2",
+                 b"Common-Controls", shown, ICON.read_bytes()[-1000:]):
+        check(what in program, f"{what[:60]} in the program's resources")
+    check(b"@VERSION@" not in program, "the manifest's version is filled in")
+    header = struct.unpack_from("<I", program, 0x3c)[0]
+    check(struct.unpack_from("<H", program, header + 92)[0] == subsystem,
+          f"subsystem {subsystem}")
+
+
 def test_version():
     status, out, _ = run("--version")
     check(status == 0 and re.fullmatch(r"tinamou \d+\.\d+\.\d+\n", out), f"--version: {out!r}")
     status, out, _ = run("-version")
     check(re.match(r"QEMU emulator version \d+\.\d+\.\d+ \(tinamou ", out), f"-version: {out!r}")
     if WINDOWS:
-        program = pathlib.Path(PROGRAM).read_bytes()
-        shown = "ProductVersion".encode("utf-16-le")
-        for what in (b"activeCodePage", b"longPathAware", b"asInvoker", shown):
-            check(what in program, f"{what} in the program's resources")
-        check(b"@VERSION@" not in program, "the manifest's version is filled in")
+        for path, subsystem in ((PROGRAM, 3), (WINDOW_PROGRAM, 2)):
+            check_resources(pathlib.Path(path).read_bytes(), subsystem)
     else:
         status, out, _ = run("--version", name="/usr/bin/qemu-system-riscv64")
         check(out.startswith("QEMU emulator version"), f"by the other name: {out!r}")
@@ -178,6 +189,40 @@ def test_verbs():
         (files / "bare.elf").write_bytes(elf(exit_program(5, "elf\n")))
         status, out, errors = run("run", files / "bare.elf", "-serial", "stdio", "-m", "16M")
         check((status, out) == (5, "elf\n"), f"run ELF: {status} {out!r} {errors!r}")
+
+
+def test_window_program():
+    """With standard streams it is used like the other one; a file alone is what to run."""
+    def run_window(*arguments):
+        command = [*WRAPPER, WINDOW_PROGRAM, *map(str, arguments)]
+        child = popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                      stderr=subprocess.PIPE)
+        out, errors = child.communicate(timeout=LIMIT_S)
+        return child.returncode, text_of(out), text_of(errors)
+    check(run_window("--version") == run("--version"), "the same version")
+    status, _, errors = run_window("docter")
+    check(status == 1 and "did you mean 'doctor'" in errors, f"docter: {errors}")
+    with folder() as files:
+        (files / "bare.elf").write_bytes(elf(exit_program(5, "elf\n")))
+        status, out, errors = run_window(files / "bare.elf")
+        check((status, "elf\n" in out) == (5, True), f"a file: {status} {out!r} {errors!r}")
+
+
+def test_crash():
+    """A crash leaves a report in the user's folder of logs, with the command line."""
+    with folder() as files:
+        child = start(*QUIET, files / "loop", "-serial", "none", "-pidfile", files / "pid",
+                      env=os.environ | {"XDG_STATE_HOME": str(files / "state")})
+        while not (files / "pid").exists():
+            check(child.poll() is None, "runs")
+            time.sleep(0.01)
+        child.send_signal(signal.SIGABRT)
+        _, errors = child.communicate(timeout=LIMIT_S)
+        check(child.returncode == -signal.SIGABRT, f"ends by the signal: {child.returncode}")
+        reports = list((files / "state" / "tinamou").iterdir())
+        check(len(reports) == 1 and str(reports[0]) in text_of(errors), f"{reports}: {errors}")
+        text = reports[0].read_text()
+        check("tinamou" in text and "-pidfile" in text and "SIGABRT" in text, text)
 
 
 def elf(code, base=0x80000000):
@@ -219,7 +264,7 @@ def test_monitor():
         out = ask(files, "info mtree", "info aio", "info harts", "info version", "info nonsense",
                   "nonsense", "help quit", "?", "info registers 9")
         check("0000000080000000-0000000080ffffff ram" in out, out)
-        check("context: main\n" in out, out)
+        check("info aio\nmain\n  state: " in out, out)
         check("0000000010001000-0000000010001fff device   virtio0" in out, out)
         check("CPU #1: pc=" in out and re.search(r"engine \w+\n", out), out)
         check("nothing to tell about 'nonsense'" in out, out)
@@ -398,10 +443,10 @@ def test_terminal():
             os.close(slave)
 
 
-tests = [test_golden, test_version, test_verbs, test_exit_status, test_monitor,
+tests = [test_golden, test_version, test_verbs, test_window_program, test_exit_status, test_monitor,
          test_monitor_backends, test_reset, test_traces, test_pidfile, test_sockets]
 if not WINDOWS:
-    tests += [test_closed_streams, test_signals, test_report, test_terminal]
+    tests += [test_closed_streams, test_signals, test_report, test_terminal, test_crash]
 for test in tests:
     began = time.monotonic()
     test()
