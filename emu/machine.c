@@ -79,6 +79,9 @@ static void machine_apply_reset(struct machine *machine)
     for (unsigned i = 0; i < machine->display_count; i++) {
         display_reset(machine->display[i]);
     }
+    if (machine->ramfb != NULL) {
+        ramfb_reset(machine->ramfb);
+    }
     input_release_all(machine->input);
     for (unsigned i = 0; i < VIRT_SLOT_COUNT; i++) {
         if (machine->device[i] != NULL) {

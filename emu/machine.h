@@ -100,6 +100,7 @@ struct machine_config {
     GPtrArray *drives;  /* of struct machine_drive */
     GPtrArray *nets;    /* of struct machine_net */
     GPtrArray *devices; /* of struct machine_device */
+    bool ramfb;          /* firmware may draw on the first screen */
     struct machine_flash flash[2];
     /* Chardevs are made by the caller, before machine_new, on machine_context(). */
     struct chardev *serial;      /* NULL: none */

@@ -322,11 +322,19 @@ bool machine_add_devices(struct machine *machine, const struct machine_config *c
     clint_set_timebase(machine->device[VIRT_CLINT], VIRT_TIMEBASE_HZ);
     syscon_connect(machine->device[VIRT_TEST], machine_syscon_exit, machine);
     uart16550_connect(machine->device[VIRT_UART], config->serial);
+    if (config->ramfb) {
+        machine->ramfb = ramfb_new(&machine->services, machine->device[VIRT_FW_CFG],
+                                   machine->display[0], error);
+        if (machine->ramfb == NULL) {
+            return false;
+        }
+    }
     return machine_fill_fw_cfg(machine, config, error);
 }
 
 void machine_free_devices(struct machine *machine)
 {
+    g_clear_pointer(&machine->ramfb, ramfb_free);
     for (int i = VIRT_SLOT_COUNT - 1; i >= 0; i--) {
         device_free(machine->device[i]);
         machine->device[i] = NULL;

@@ -9,6 +9,7 @@
 #include "emu/board/htif.h"
 #include "emu/board/sbi.h"
 #include "emu/board/virt.h"
+#include "emu/dev/ramfb.h"
 #include "emu/display/display.h"
 #include "emu/display/input.h"
 #include "emu/display/typing.h"
@@ -34,6 +35,7 @@ struct machine {
     GHashTable *used;   /* ids of backends that a device has */
     struct display *display[DISPLAY_OUTPUTS_MAX];
     unsigned display_count;
+    struct ramfb *ramfb; /* NULL: none */
     struct input_hub *input;
     struct clipboard *clipboard; /* the caller's */
     struct typing *typing;

@@ -73,7 +73,7 @@ static const struct key_row gpu_rows[] = {
     END_ROW,
 };
 
-static const struct key_row serial_rows[] = { ID_ROW, END_ROW };
+static const struct key_row id_rows[] = { ID_ROW, END_ROW };
 
 static const struct key_row port_rows[] = {
     ID_ROW,
@@ -87,7 +87,7 @@ static const struct key_row port_rows[] = {
 typedef bool device_take_fn(struct plan *plan, struct device_keys *keys, GError **error);
 
 static device_take_fn blk_take, net_take, rng_take, serial_take, console_take, port_take;
-static device_take_fn gpu_take;
+static device_take_fn gpu_take, ramfb_take;
 static device_take_fn keyboard_take, tablet_take, mouse_take, touchscreen_take;
 
 static const struct device_name {
@@ -95,16 +95,18 @@ static const struct device_name {
     const struct key_row *rows;
     device_take_fn *take;
     const char *help;
+    const char *bus; /* NULL: virtio-mmio */
 } device_names[] = {
     { "virtio-blk-device", blk_rows, blk_take, "a disk" },
     { "virtio-net-device", net_rows, net_take, "a network card" },
     { "virtio-rng-device", rng_rows, rng_take, "a source of random numbers" },
     { "virtio-gpu-device", gpu_rows, gpu_take, "a screen" },
+    { "ramfb", id_rows, ramfb_take, "a screen for firmware, in memory", "fw_cfg" },
     { "virtio-keyboard-device", input_rows, keyboard_take, "a keyboard" },
     { "virtio-tablet-device", input_rows, tablet_take, "a pointer that needs no grab" },
     { "virtio-mouse-device", input_rows, mouse_take, "a pointer that is moved" },
     { "virtio-multitouch-device", input_rows, touchscreen_take, "a touchscreen" },
-    { "virtio-serial-device", serial_rows, serial_take, "carries ports" },
+    { "virtio-serial-device", id_rows, serial_take, "carries ports" },
     { "virtconsole", port_rows, console_take, "a port that is a console: hvc0" },
     { "virtserialport", port_rows, port_take, "a port for programs, by its name" },
 };
@@ -151,6 +153,16 @@ static bool rng_take(struct plan *plan, struct device_keys *keys, GError **error
     (void)error;
     struct machine_device *device = device_add(plan, DEVICE_RNG, keys, "rng");
     device->backend = g_steal_pointer(&keys->rng);
+    return true;
+}
+
+static bool ramfb_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)keys;
+    if (plan->config.ramfb) {
+        return usage_error(error, "-device ramfb: the machine has one already");
+    }
+    plan->config.ramfb = true;
     return true;
 }
 
@@ -324,8 +336,9 @@ static void devices_answer(struct plan *plan)
 {
     plan_answer(plan, "Devices (NAME,help lists the properties of one):\n");
     for (size_t i = 0; i < G_N_ELEMENTS(device_names); i++) {
-        plan_answer(plan, "name \"%s\", bus virtio-mmio, desc \"%s\"\n", device_names[i].name,
-                    device_names[i].help);
+        const struct device_name *device = &device_names[i];
+        plan_answer(plan, "name \"%s\", bus %s, desc \"%s\"\n", device->name,
+                    device->bus ? device->bus : "virtio-mmio", device->help);
     }
 }
 

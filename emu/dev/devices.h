@@ -82,3 +82,11 @@ bool fw_cfg_add_file(struct device *fw_cfg, const char *name, const void *data, 
 /* Sets a 16-bit-selector item that is no file (signature and id are there by themselves). */
 bool fw_cfg_add_item(struct device *fw_cfg, uint16_t key, const void *data, uint32_t size,
                      GError **error);
+
+/* The guest has written some or all of a file; `data` is all of it. Machine lock held. */
+typedef void fw_cfg_written_fn(void *opaque, const uint8_t *data);
+
+/* Adds a file of zeros that the guest may write by DMA; a reset makes it zeros again. Before the
+ * machine runs. */
+bool fw_cfg_add_writable(struct device *fw_cfg, const char *name, uint32_t size,
+                         fw_cfg_written_fn *written, void *opaque, GError **error);

@@ -1,6 +1,6 @@
 /* Firmware configuration: named blobs that firmware and kernels read through a selector, byte by
  * byte or by DMA. QEMU's docs/specs/fw_cfg.rst, memory-mapped interface; the selector and the DMA
- * address are big-endian, data keeps the order of the bytes. Not modelled: writing to items. */
+ * address are big-endian, data keeps the order of the bytes. */
 #include "emu/dev/devices.h"
 
 #include <stdatomic.h>
@@ -19,6 +19,8 @@ enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16
 struct fw_cfg_item {
     uint8_t *data;
     uint32_t size;
+    fw_cfg_written_fn *written; /* NULL: the guest may not write it */
+    void *opaque;
 };
 
 /* An entry of the directory, as the guest reads it. */
@@ -104,6 +106,19 @@ static bool fw_cfg_dma_read(struct fw_cfg *fw_cfg, gpa_t address, uint32_t lengt
     return true;
 }
 
+/* Changes a part of an item that the guest may write; false if it may not, or not so much. */
+static bool fw_cfg_dma_write(struct fw_cfg *fw_cfg, gpa_t address, uint32_t length)
+{
+    const struct fw_cfg_item *item = fw_cfg_current(fw_cfg);
+    if (item->written == NULL || length > item->size - fw_cfg->offset ||
+        !dma_read(fw_cfg->dev.services.bus, address, item->data + fw_cfg->offset, length)) {
+        return false;
+    }
+    fw_cfg->offset += length;
+    item->written(item->opaque, item->data);
+    return true;
+}
+
 /* Carries out one DMA command; true if it succeeded. */
 static bool fw_cfg_dma_command(struct fw_cfg *fw_cfg, uint32_t control, uint32_t length,
                                gpa_t address)
@@ -115,7 +130,7 @@ static bool fw_cfg_dma_command(struct fw_cfg *fw_cfg, uint32_t control, uint32_t
         return fw_cfg_dma_read(fw_cfg, address, length);
     }
     if ((control & DMA_WRITE) != 0) {
-        return false;
+        return fw_cfg_dma_write(fw_cfg, address, length);
     }
     if ((control & DMA_SKIP) != 0) {
         fw_cfg->offset += MIN(length, fw_cfg_current(fw_cfg)->size - fw_cfg->offset);
@@ -228,6 +243,33 @@ bool fw_cfg_add_file(struct device *fw_cfg, const char *name, const void *data, 
     return true;
 }
 
+bool fw_cfg_add_writable(struct device *fw_cfg, const char *name, uint32_t size,
+                         fw_cfg_written_fn *written, void *opaque, GError **error)
+{
+    struct fw_cfg *self = (struct fw_cfg *)fw_cfg;
+    uint8_t *zeros = g_malloc0(size);
+    bool added = fw_cfg_add_file(fw_cfg, name, zeros, size, error);
+    if (added) {
+        struct fw_cfg_item *item = &self->item[KEY_FILE_FIRST + self->file_count - 1];
+        item->written = written;
+        item->opaque = opaque;
+    }
+    g_free(zeros);
+    return added;
+}
+
+/* What a guest has written is gone with it. */
+static void fw_cfg_reset(struct device *dev)
+{
+    struct fw_cfg *fw_cfg = (struct fw_cfg *)dev;
+    for (unsigned key = 0; key < FW_CFG_KEYS; key++) {
+        struct fw_cfg_item *item = &fw_cfg->item[key];
+        if (item->written != NULL) {
+            memset(item->data, 0, item->size);
+        }
+    }
+}
+
 static bool fw_cfg_init(struct device *dev, GError **error)
 {
     uint32_t id = GUINT32_TO_LE(ID_TRADITIONAL | ID_DMA);
@@ -262,5 +304,6 @@ const struct device_class fw_cfg_class = {
     .finish = fw_cfg_finish,
     .read = fw_cfg_read,
     .write = fw_cfg_write,
+    .reset = fw_cfg_reset,
     .sync = fw_cfg_sync,
 };
