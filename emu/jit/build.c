@@ -211,6 +211,10 @@ static void build_insns(struct build *build, const struct build_request *request
         build->next = (uint16_t)(at + (fetched ? insn.length : 0));
         enum build_result result =
             fetched && !request->step ? build_insn(build, &insn) : BUILD_STEP;
+        if (result == BUILD_LEAVE) {
+            build_op(build, (struct ir_ins){ .op = IR_LEAVE, .imm = at });
+            break;
+        }
         if (result == BUILD_STEP) {
             build_op(build, (struct ir_ins){ .op = IR_STEP });
             break;
@@ -267,6 +271,7 @@ bool build_block(struct ir_block *block, const struct build_request *request)
     block->passes = request->passes;
     memset(&build, 0, sizeof build);
     build.block = block;
+    build.request = request;
     build.insns_max = request->insns_max;
     build.pc = request->start;
     build_op(&build, (struct ir_ins){ .op = IR_NOP });

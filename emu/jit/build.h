@@ -16,6 +16,7 @@ enum build_result {
     BUILD_NEXT,  /* go on with the instruction behind it */
     BUILD_END,   /* the block ends here */
     BUILD_STEP,  /* leave it to the interpreter */
+    BUILD_LEAVE, /* the block ends in front of it */
     BUILD_JUMP,  /* go on at build->jump_to, in the same page */
 };
 
@@ -29,6 +30,8 @@ struct build {
     unsigned insns_max;       /* of the block */
     unsigned rounds;          /* of a loop over the block that follow in it */
     unsigned round_start;     /* number of the present one's first instruction */
+    const struct build_request *request;
+    uint16_t conditional;     /* page offset of the SC that ends a constrained sequence, or 0 */
     bool fp_checked;
     uint16_t flags;           /* what fflags are, if comparisons have raised none; or IR_NONE */
     uint16_t compares[BUILD_COMPARES_MAX]; /* comparisons since then */
@@ -46,6 +49,7 @@ struct build_request {
     uint8_t context;     /* enum riscv_bank */
     bool counting;       /* it counts instructions */
     bool step;           /* nothing is translated: one step */
+    bool alone;          /* no other hart runs on the same memory */
     unsigned insns_max;  /* at least 1 */
     unsigned passes;     /* IR_PASS_BIT of those that may run */
     const struct jit_options *options;

@@ -1,5 +1,9 @@
 /* Loads, stores, atomics and fences. */
+#include <stddef.h>
+
 #include "emu/jit/build.h"
+#include "emu/riscv/hart.h"
+#include "emu/riscv/reserve.h"
 
 struct memory_row {
     uint8_t op;
@@ -52,9 +56,49 @@ static unsigned build_fence_order(int32_t imm)
     return order;
 }
 
-static void build_atomic(struct build *build, const struct isa_insn *insn,
-                         const struct memory_row *row)
+static void build_hart_put(struct build *build, size_t offset, int64_t value)
 {
+    build_op(build, (struct ir_ins){ .op = IR_CSRPUT, .a = build_const(build, value),
+                                     .imm = (int64_t)offset });
+}
+
+/* With other harts, only the LR and the SC of a constrained sequence that is all in this block are
+ * translated; reserve.h says why. */
+static enum build_result build_reserve(struct build *build)
+{
+    const struct build_request *request = build->request;
+    unsigned insns;
+    if (request->alone) {
+        return BUILD_NEXT;
+    }
+    unsigned distance = riscv_constrained(request->page, build->pc, &insns);
+    if (distance != 0 && build->block->insns + insns < request->insns_max) {
+        build->conditional = (uint16_t)(build->pc + distance);
+        build_hart_put(build, offsetof(struct riscv_hart, reserved_sc), 0);
+        return BUILD_NEXT;
+    }
+    return distance == 0 || build->block->insns == 0 ? BUILD_STEP : BUILD_LEAVE;
+}
+
+static enum build_result build_conditional(struct build *build)
+{
+    bool paired = build->conditional == build->pc;
+    if (!build->request->alone) {
+        build->conditional = 0;
+        build_hart_put(build, offsetof(struct riscv_hart, sc_paired), paired);
+    }
+    return build->request->alone || paired ? BUILD_NEXT : BUILD_STEP;
+}
+
+static enum build_result build_atomic(struct build *build, const struct isa_insn *insn,
+                                      const struct memory_row *row)
+{
+    enum build_result result = row->op == IR_LR   ? build_reserve(build)
+                               : row->op == IR_SC ? build_conditional(build)
+                                                  : BUILD_NEXT;
+    if (result != BUILD_NEXT) {
+        return result;
+    }
     struct ir_ins ins = { .op = row->op, .size = row->size, .w32 = row->size == 4, .sign = true,
                           .sub = row->sub, .order = insn->imm & 3 };
     if (row->op != IR_LR) {
@@ -64,6 +108,7 @@ static void build_atomic(struct build *build, const struct isa_insn *insn,
     uint16_t value = build_op(build, ins);
     build->narrow[value] = row->size == 4 || row->op == IR_SC;
     build_put(build, insn->rd, value);
+    return BUILD_NEXT;
 }
 
 enum build_result build_memory(struct build *build, const struct isa_insn *insn)
@@ -96,8 +141,7 @@ enum build_result build_memory(struct build *build, const struct isa_insn *insn)
     case IR_AMO:
     case IR_LR:
     case IR_SC:
-        build_atomic(build, insn, row);
-        return BUILD_NEXT;
+        return build_atomic(build, insn, row);
     default: return BUILD_OTHER;
     }
 }

@@ -227,7 +227,7 @@ static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint64_t pc
     struct build_request request = {
         .page = seen, .start = offset, .context = key & JIT_KEY_BANK,
         .counting = (key & JIT_KEY_COUNTING) != 0, .step = jit->stats.blocks >= options->bisect,
-        .insns_max = options->block_insns, .options = options,
+        .alone = jit->hart_count == 1, .insns_max = options->block_insns, .options = options,
         .passes = options->passes & ~((key & JIT_KEY_SINGLE) != 0 ? IR_PASS_BIT(merge) : 0),
     };
     while (at == 0) {

@@ -257,13 +257,33 @@ static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own, 
     return code;
 }
 
+/* A load-reserved was stepped: steps on to its store-conditional, if nothing but computation is
+ * between, so that no generated code is. */
+static void jit_finish_sequence(struct riscv_hart *h, struct jit_hart *own)
+{
+    while (h->reserved_sc != 0) {
+        if (h->pc > h->reserved_sc || h->reserved_sc - h->pc >= TLB_PAGE_SIZE) {
+            h->reserved_sc = 0;
+            return;
+        }
+        own->steps++;
+        interp_one(h, own->interp);
+    }
+}
+
 /* One instruction without generated code. */
 static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
 {
     own->steps++;
     if (!jit_step_system(h, own)) {
+        uint8_t frm = h->frm;
         host_sync_flags(h);
         interp_one(h, own->interp);
+        jit_finish_sequence(h, own);
+        if (h->frm != frm) { /* a CSR instruction that straddles pages */
+            host_fp_end(h);
+            host_fp_begin(h);
+        }
     }
 }
 
@@ -337,6 +357,7 @@ static void jit_run(struct hart *hart)
         if (code != NULL) {
             jit_enter(h, own, code);
         } else if (!trapped) {
+            h->sc_paired = 0;
             jit_interpret(h, own);
         }
         jit_watch(h, &own->jit->options);

@@ -49,7 +49,7 @@ bool slow_group(struct riscv_hart *hart, uint64_t address, uint32_t info)
     if (address % TLB_PAGE_SIZE + area->argument[0] <= TLB_PAGE_SIZE &&
         mmu_translate(hart, address, 1, write ? MMU_WRITE : MMU_READ, hart->bank_data, &result,
                       &cause) &&
-        result.host != NULL && result.cacheable) {
+        result.host != NULL && riscv_page_kept(hart, &result, write ? TLB_WRITE : TLB_READ)) {
         tlb_bank_fill(&hart->bank[hart->bank_data], write ? TLB_WRITE : TLB_READ, address,
                       result.scope, result.host);
         area->result = 1;

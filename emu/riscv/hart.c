@@ -14,6 +14,7 @@
 
 #include "emu/riscv/bits.h"
 #include "emu/riscv/mmu.h"
+#include "emu/riscv/reserve.h"
 #include "emu/riscv/trap.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -177,8 +178,8 @@ void riscv_hart_reset(struct riscv_hart *hart)
     hart->x[12] = hart->reset_a2;
     hart->pc = hart->reset_pc;
     hart->priv = PRIV_M;
-    hart->reserved = 0;
-    hart->reserved_value = 0;
+    riscv_drop_reservation(hart);
+    hart->reserved_value = hart->sc_paired = 0;
     hart->hart.waiting = false;
     atomic_store(&hart->suspended, false);
     hart_reset_csrs(hart);
@@ -203,6 +204,7 @@ struct riscv_hart *riscv_hart_new(const struct riscv_config *config, const struc
         g_free(hart);
         return NULL;
     }
+    riscv_peers_join(hart);
     timer_init(&hart->stimer, config->ctx, config->clock, "stimecmp", stimer_fired, hart);
     riscv_hart_reset(hart);
     return hart;
@@ -214,6 +216,7 @@ void riscv_hart_free(struct riscv_hart *hart)
         return;
     }
     timer_del(&hart->stimer);
+    riscv_peers_part(hart);
     hart_finish(&hart->hart);
     g_free(hart);
 }

@@ -59,6 +59,7 @@ struct riscv_config {
 };
 
 struct riscv_hart;
+struct riscv_peers;
 
 /* What one PMP entry matches. */
 struct riscv_pmp_range {
@@ -84,7 +85,12 @@ struct riscv_hart {
     /* LR reservation: host address, plus 1 if it is of 8 bytes; 0 when there is none. All engines
      * keep it here: LR may be run by one and SC by another. */
     uint64_t reserved;
-    uint64_t reserved_value;
+    uint64_t reserved_value;   /* extended by sign */
+    uint64_t reserved_sc;      /* pc of the SC of a constrained sequence; 0: not one */
+    uint64_t reserved_retired; /* instret at that SC, if nothing else was run */
+    uint64_t sc_paired;        /* not 0: generated code is at the SC of such a sequence */
+    struct riscv_peers *peers; /* see reserve.h */
+    unsigned peer;             /* the hart's number there */
 
     uint64_t mstatus, medeleg, mideleg, mie, mtvec, mepc, mcause, mtval, mscratch;
     uint64_t mcounteren, mcountinhibit, menvcfg;

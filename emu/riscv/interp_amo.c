@@ -2,13 +2,12 @@
  * Atomic memory operations, and LR/SC. Manual volume I, chapter 13.
  *
  * AMOs are the host's atomics on guest memory, sequentially consistent whatever aq and rl say,
- * which is stronger than asked. LR remembers the place, its size and the value; SC succeeds if it
- * is to the same place and a compare-and-swap from that value does: other harts' stores, AMOs and
- * SCs in between are seen unless they put the same value back. Constrained LR/SC loops cannot tell
- * the difference. Every SC and every trap return ends the reservation.
+ * which is stronger than asked. Reservations are in reserve.c; every SC and every trap return ends
+ * them.
  */
 #include "emu/riscv/interp_ops.h"
 #include "emu/riscv/mem.h"
+#include "emu/riscv/reserve.h"
 
 /* Host address of the operand, or NULL when the exception is taken. */
 static inline uint8_t *amo_operand(struct riscv_hart *h, struct interp *in, uint64_t address,
@@ -16,7 +15,24 @@ static inline uint8_t *amo_operand(struct riscv_hart *h, struct interp *in, uint
 {
     bool aligned = (address & (size - 1)) == 0;
     uint8_t *host = aligned ? tlb_probe(in->tlb, TLB_WRITE, address, size) : NULL;
-    return host != NULL ? host : riscv_amo_address(h, address, size, &in->gpa, true);
+    if (host != NULL) {
+        return host;
+    }
+    host = riscv_amo_address(h, address, size, &in->gpa, true);
+    if (host != NULL && riscv_page_monitored(h, host)) {
+        riscv_store_begin(h, host);
+        in->monitored = true;
+    }
+    return host;
+}
+
+/* The operation is done. */
+static inline void amo_done(struct riscv_hart *h, struct interp *in)
+{
+    if (in->monitored) {
+        in->monitored = false;
+        riscv_store_end(h);
+    }
 }
 
 /* `operation` is on `p`, with operand `v`. */
@@ -30,6 +46,7 @@ static inline uint8_t *amo_operand(struct riscv_hart *h, struct interp *in, uint
         }                                                                                  \
         type v = (type)h->x[s->rs2];                                                       \
         type old = operation;                                                              \
+        amo_done(h, in);                                                                   \
         h->x[s->rd] = (uint64_t)(int64_t)(signed_type)old;                                 \
         INTERP_NEXT(s + length);                                                           \
     }
@@ -60,35 +77,27 @@ static inline uint8_t *amo_operand(struct riscv_hart *h, struct interp *in, uint
 AMO_SIZE(32, uint32_t, int32_t)
 AMO_SIZE(64, uint64_t, int64_t)
 
-#define AMO_RESERVED(bits, type, signed_type)                                              \
+#define AMO_RESERVED(bits, size)                                                           \
     INTERP_OP(lr_##bits)                                                                   \
     {                                                                                      \
         interp_sync(INTERP_PASS);                                                          \
-        void *p = riscv_amo_address(h, h->x[s->rs1], sizeof(type), &in->gpa, false);       \
-        if (p == NULL) {                                                                   \
+        if (!riscv_load_reserved(h, h->x[s->rs1], size)) {                                 \
             return interp_enter(h, in);                                                    \
         }                                                                                  \
-        type value = __atomic_load_n((type *)p, __ATOMIC_SEQ_CST);                         \
-        h->reserved = (uintptr_t)p + sizeof(type) / 8;                                     \
-        h->reserved_value = value;                                                         \
-        h->x[s->rd] = (uint64_t)(int64_t)(signed_type)value;                               \
-        INTERP_NEXT(s + length);                                                           \
+        h->x[s->rd] = h->reserved_value;                                                   \
+        return interp_resume(INTERP_PASS, length);                                         \
     }                                                                                      \
     INTERP_OP(sc_##bits)                                                                   \
     {                                                                                      \
         interp_sync(INTERP_PASS);                                                          \
-        void *p = riscv_amo_address(h, h->x[s->rs1], sizeof(type), &in->gpa, true);        \
-        if (p == NULL) {                                                                   \
+        enum riscv_conditional done =                                                      \
+            riscv_store_conditional(h, h->x[s->rs1], size, h->x[s->rs2]);                  \
+        if (done == SC_TRAPPED) {                                                          \
             return interp_enter(h, in);                                                    \
         }                                                                                  \
-        type expected = (type)h->reserved_value;                                           \
-        bool done = h->reserved == (uintptr_t)p + sizeof(type) / 8 &&                      \
-                    __atomic_compare_exchange_n((type *)p, &expected, (type)h->x[s->rs2],  \
-                                                false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
-        h->reserved = 0;                                                                   \
-        h->x[s->rd] = !done;                                                               \
-        INTERP_NEXT(s + length);                                                           \
+        h->x[s->rd] = done == SC_FAILED;                                                   \
+        return interp_resume(INTERP_PASS, length);                                         \
     }
 
-AMO_RESERVED(32, uint32_t, int32_t)
-AMO_RESERVED(64, uint64_t, int64_t)
+AMO_RESERVED(32, 4)
+AMO_RESERVED(64, 8)

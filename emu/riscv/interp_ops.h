@@ -77,6 +77,7 @@ struct interp {
     const struct tlb_bank *tlb;  /* of loads and stores now */
     struct interp_fetch *fetch;  /* of fetches now */
     gpa_t gpa;                   /* results of calls from micro-op functions: a local variable */
+    bool monitored;              /* between riscv_store_begin and riscv_store_end */
     unsigned fp_flags;           /* whose address is known keeps the compiler from jumping on */
     uint64_t epoch;              /* counts fence.i */
     bool filled[BANK_COUNT];     /* whether cache[bank] is not empty */

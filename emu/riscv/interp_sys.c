@@ -11,6 +11,7 @@
 #include "emu/riscv/interp_ops.h"
 #include "emu/riscv/mem.h"
 #include "emu/riscv/mmu.h"
+#include "emu/riscv/reserve.h"
 #include "emu/riscv/trap.h"
 
 #define SYS_CACHE_BLOCK 64u
@@ -198,7 +199,14 @@ INTERP_OP(cbo_zero)
     if (host == NULL) {
         return interp_enter(h, in);
     }
+    bool monitored = riscv_page_monitored(h, host);
+    if (monitored) {
+        riscv_store_begin(h, host);
+    }
     memset(host, 0, SYS_CACHE_BLOCK);
+    if (monitored) {
+        riscv_store_end(h);
+    }
     return interp_resume(INTERP_PASS, length);
 }
 

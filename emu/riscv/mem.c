@@ -4,6 +4,7 @@
 
 #include "emu/mem/access.h"
 #include "emu/riscv/mmu.h"
+#include "emu/riscv/reserve.h"
 #include "emu/riscv/trap.h"
 
 /* An access inside one page, translated. */
@@ -11,12 +12,21 @@ struct mem_place {
     gpa_t gpa;
     uint8_t *host; /* of the first byte; NULL: a device, or nothing */
     unsigned size;
-    bool watched; /* somebody wants to know of stores to the page */
+    bool watched;   /* somebody wants to know of stores to the page */
+    bool monitored; /* they may end a reservation */
 };
 
 static enum riscv_cause mem_access_fault(enum mmu_access access)
 {
     return access == MMU_WRITE ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
+}
+
+bool riscv_page_kept(const struct riscv_hart *hart, const struct mmu_result *result,
+                     enum tlb_access access)
+{
+    return result->cacheable &&
+           (access != TLB_WRITE || (!bus_page_watched(hart->config->bus, result->gpa) &&
+                                    !riscv_page_monitored(hart, result->host)));
 }
 
 /* Translates an access inside one page and remembers the translation; false: the exception is
@@ -30,12 +40,13 @@ static bool mem_translate(struct riscv_hart *hart, gva_t address, unsigned size,
         riscv_raise(hart, cause, address);
         return false;
     }
-    *ret = (struct mem_place){ result.gpa, NULL, size, false };
+    *ret = (struct mem_place){ .gpa = result.gpa, .size = size };
     if (result.host != NULL) {
+        enum tlb_access kind = access == MMU_WRITE ? TLB_WRITE : TLB_READ;
         ret->host = result.host + (address & (TLB_PAGE_SIZE - 1));
-        ret->watched = access == MMU_WRITE && bus_page_watched(hart->config->bus, result.gpa);
-        if (result.cacheable && !ret->watched) {
-            enum tlb_access kind = access == MMU_WRITE ? TLB_WRITE : TLB_READ;
+        ret->watched = kind == TLB_WRITE && bus_page_watched(hart->config->bus, result.gpa);
+        ret->monitored = kind == TLB_WRITE && riscv_page_monitored(hart, result.host);
+        if (riscv_page_kept(hart, &result, kind)) {
             tlb_bank_fill(&hart->bank[hart->bank_data], kind, address, result.scope, result.host);
         }
     }
@@ -73,11 +84,30 @@ static uint64_t mem_load_bytes(const struct mem_place *place)
     return value;
 }
 
-static void mem_store_bytes(const struct mem_place *place, uint64_t value)
+static void mem_store_bytes(struct riscv_hart *hart, const struct mem_place *place,
+                            uint64_t value)
 {
+    if (place->monitored) {
+        riscv_store_begin(hart, place->host);
+    }
     for (unsigned i = 0; i < place->size; i++) {
         place->host[i] = (uint8_t)(value >> 8 * i);
     }
+    if (place->monitored) {
+        riscv_store_end(hart);
+    }
+}
+
+/* A store inside one page of memory. */
+static void mem_store(struct riscv_hart *hart, const struct mem_place *place, uint64_t value)
+{
+    if (!place->monitored) {
+        host_store(place->host, place->size, value);
+        return;
+    }
+    riscv_store_begin(hart, place->host);
+    host_store(place->host, place->size, value);
+    riscv_store_end(hart);
 }
 
 bool riscv_load_slow(struct riscv_hart *hart, gva_t address, unsigned size, uint64_t *ret_value)
@@ -106,10 +136,10 @@ bool riscv_store_slow(struct riscv_hart *hart, gva_t address, unsigned size, uin
         return false;
     }
     if (count == 2) {
-        mem_store_bytes(&places[0], value);
-        mem_store_bytes(&places[1], value >> 8 * places[0].size);
+        mem_store_bytes(hart, &places[0], value);
+        mem_store_bytes(hart, &places[1], value >> 8 * places[0].size);
     } else if (places[0].host != NULL) {
-        host_store(places[0].host, size, value);
+        mem_store(hart, &places[0], value);
     } else if (!bus_write(hart->config->bus, places[0].gpa, size, value)) {
         riscv_raise(hart, CAUSE_STORE_ACCESS, address);
         return false;

@@ -9,6 +9,13 @@
 
 #include "emu/riscv/hart.h"
 
+struct mmu_result;
+
+/* Whether the TLB may keep a translated page, with a host address, for that kind of access: all of
+ * it has the same rights, and nobody must hear of stores to it. */
+bool riscv_page_kept(const struct riscv_hart *hart, const struct mmu_result *result,
+                     enum tlb_access access);
+
 /* Slow path of a load of 1, 2, 4 or 8 bytes; any alignment. False: the exception is taken. */
 bool riscv_load_slow(struct riscv_hart *hart, gva_t address, unsigned size, uint64_t *ret_value);
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "emu/riscv/bits.h"
+#include "emu/riscv/reserve.h"
 
 /* In the order in which simultaneous ones are taken (volume II, 3.1.9). */
 static const uint8_t irq_priority[] = {
@@ -146,7 +147,7 @@ static void trap_leave(struct riscv_hart *hart, enum riscv_priv priv, uint64_t p
     }
     hart->priv = (uint8_t)priv;
     hart->pc = pc;
-    hart->reserved = 0;
+    riscv_drop_reservation(hart);
     riscv_update_banks(hart);
     riscv_notice_interrupts(hart);
 }

@@ -8,6 +8,7 @@
 #include "emu/riscv/disasm.h"
 
 #define PRINT_SIZE 65536
+#define HEAD_ITEMS 1 /* counts instructions from here on */
 #define TAIL_ITEMS 4 /* the end of a program stays */
 
 /* The watcher of one run, in front of the one that the options name. */
@@ -71,7 +72,7 @@ static void bisect_shorten(struct bisect *bisect)
 {
     unsigned count = bisect->program.count - TAIL_ITEMS;
     for (unsigned step = 64; step > 0; step /= 4) {
-        for (unsigned i = 0; i < count; i += step) {
+        for (unsigned i = HEAD_ITEMS; i < count; i += step) {
             bisect_blank(bisect, i, i + step < count ? i + step : count);
         }
     }
