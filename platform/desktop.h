@@ -13,3 +13,6 @@ bool host_streams_redirect(const char *path, bool *ret_redirected, GError **erro
 /* Tells the person in front of the host, and returns when it was read: a dialog on win32, a line on
  * standard error elsewhere. UTF-8; works at any time. */
 void host_alert(const char *title, const char *text);
+
+/* Whether there seems to be a display that a window can be opened on. Asks nobody. */
+bool host_desktop_present(void);

@@ -54,3 +54,13 @@ void host_alert(const char *title, const char *text)
     g_autofree wchar_t *wide_title = text_to_wide(title), *wide_text = text_to_wide(text);
     MessageBoxW(NULL, wide_text, wide_title, MB_OK | MB_ICONINFORMATION | MB_SETFOREGROUND);
 }
+
+/* A service has a window station that nobody sees. */
+bool host_desktop_present(void)
+{
+    USEROBJECTFLAGS flags = { 0 };
+    HWINSTA station = GetProcessWindowStation();
+    return station &&
+           GetUserObjectInformationW(station, UOI_FLAGS, &flags, sizeof(flags), NULL) &&
+           (flags.dwFlags & WSF_VISIBLE);
+}
