@@ -83,6 +83,7 @@ static const struct char_kind {
 } kinds[] = {
     { "null", "null", NULL, null_rows, PLAN_NULL },
     { "stdio", "stdio", NULL, stdio_rows, PLAN_STDIO },
+    { "vc", "vc", NULL, null_rows, PLAN_VC },
     { "file", "file", "path", file_rows, PLAN_FILE },
     { "socket", "unix", "path", socket_rows, PLAN_UNIX },
     { "socket", "tcp", "address", socket_rows, PLAN_TCP },
@@ -95,6 +96,7 @@ static bool chardev_check(const char *option, enum plan_chardev_kind kind,
 {
     switch (kind) {
     case PLAN_NULL:
+    case PLAN_VC:
     case PLAN_VDAGENT:
     case PLAN_STDIO: return true;
     case PLAN_FILE:
@@ -139,14 +141,14 @@ static struct char_keys char_defaults(const char *list)
 
 static void chardevs_answer(struct plan *plan)
 {
-    plan_answer(plan, "Available chardev backend types:\n  file\n  null\n  socket\n  stdio\n"
+    plan_answer(plan, "Available chardev backend types:\n  file\n  null\n  socket\n  stdio\n  vc\n"
                       "  vdagent\n");
 }
 
 bool option_chardev(struct plan *plan, const char *value, GError **error)
 {
     static const char *const names[] = { "null",    "stdio",        "file", "socket",
-                                         "vdagent", "qemu-vdagent", NULL };
+                                         "vdagent", "qemu-vdagent", "vc", NULL };
     g_autofree char *name = g_strndup(value, strcspn(value, ","));
     const char *list = value[strlen(name)] ? value + strlen(name) + 1 : "";
     const struct char_kind *kind = NULL;
@@ -218,10 +220,10 @@ static bool tail_take(const char *option, const struct char_kind *kind, const ch
 
 static bool device_unknown(const char *option, const char *value, GError **error)
 {
-    static const char *const words[] = { "none", "null",  "stdio",    "mon:stdio", "file:",
+    static const char *const words[] = { "none", "null",  "stdio",    "mon:stdio", "vc", "file:",
                                          "tcp:", "unix:", "chardev:", NULL };
     return usage_unknown(error, value, words,
-                         "it can be none, null, stdio, mon:stdio, file:PATH, tcp:HOST:PORT, "
+                         "it can be none, null, stdio, mon:stdio, vc, file:PATH, tcp:HOST:PORT, "
                          "unix:PATH or chardev:ID",
                          "%s: unknown device '%s'", option, value);
 }
@@ -331,12 +333,35 @@ static bool none_only(const char *option, const char *value, const char *why, GE
 
 bool option_display(struct plan *plan, const char *value, GError **error)
 {
+    static const struct {
+        const char *name;
+        enum plan_display display;
+    } displays[] = {
+        { "none", PLAN_DISPLAY_NONE },
+        { "sdl", PLAN_DISPLAY_SDL },
+        { "gtk", PLAN_DISPLAY_SDL }, /* what scripts call a window */
+        { "default", PLAN_DISPLAY_DEFAULT },
+    };
+    static const char *const names[] = { "none", "sdl", "gtk", "default", NULL };
     if (strcmp(value, "help") == 0) {
-        plan_answer(plan, "Available display backend types:\nnone\n");
+        plan_answer(plan, "Available display backend types:\nnone\nsdl\n");
         return true;
     }
-    plan->display = PLAN_DISPLAY_NONE;
-    return none_only("-display", value, "there is no window yet: use '-nographic'", error);
+    for (size_t i = 0; i < G_N_ELEMENTS(displays); i++) {
+        if (strcmp(displays[i].name, value) == 0) {
+            plan->display = displays[i].display;
+            return true;
+        }
+    }
+    return usage_unknown(error, value, names, "it can be sdl (a window) or none",
+                         "-display: unknown display '%s'", value);
+}
+
+bool option_full_screen(struct plan *plan, const char *value, GError **error)
+{
+    (void)value, (void)error;
+    plan->full_screen = true;
+    return true;
 }
 
 bool option_vga(struct plan *plan, const char *value, GError **error)

@@ -59,6 +59,8 @@ bool option_chardev(struct plan *plan, const char *value, GError **error);
 bool option_mon(struct plan *plan, const char *value, GError **error);
 /* -display: a window or none. */
 bool option_display(struct plan *plan, const char *value, GError **error);
+/* -full-screen: the window is as large as the screen. */
+bool option_full_screen(struct plan *plan, const char *value, GError **error);
 /* -vga: a graphics card; there is none. */
 bool option_vga(struct plan *plan, const char *value, GError **error);
 /* -parallel: a parallel port; there is none. */

@@ -17,6 +17,7 @@ enum plan_chardev_kind {
     PLAN_FILE,
     PLAN_TCP,
     PLAN_UNIX,
+    PLAN_VC, /* a terminal in the window */
     PLAN_VDAGENT,
 };
 
@@ -30,9 +31,10 @@ struct plan_chardev {
     bool server, wait;
     bool mux;     /* shared between front ends; Ctrl-a goes from one to the next */
     bool signals; /* of stdio: Ctrl-C ends the program */
+    struct vc *vc; /* of PLAN_VC, once there is a window; not owned */
 };
 
-enum plan_display { PLAN_DISPLAY_DEFAULT, PLAN_DISPLAY_NONE };
+enum plan_display { PLAN_DISPLAY_DEFAULT, PLAN_DISPLAY_NONE, PLAN_DISPLAY_SDL };
 
 struct plan {
     bool compatible; /* called as the well-known emulator: its name in -version */
@@ -46,6 +48,7 @@ struct plan {
     char *serial;        /* id of the serial port's chardev; NULL: not said */
     bool serial_none, monitor_said, nographic, no_defaults, snapshot;
     enum plan_display display;
+    bool full_screen;
     char *name, *pidfile;
     GString *answer;     /* the text of a help option: print it and end */
     GPtrArray *warnings; /* strings to print before the start */
@@ -75,6 +78,10 @@ struct plan_chardev *plan_add_chardev(struct plan *plan, char *id);
 
 /* Adds a virtio device at the end of `list`, which owns it. */
 struct machine_device *plan_add_device(GPtrArray *list, enum machine_device_kind kind);
+
+/* Decides where the machine is shown, if that was not said: in a window if one can be opened; and
+ * adds, for people, the devices that make use of a window. Before plan_check. */
+bool plan_choose_display(struct plan *plan, bool window_possible, GError **error);
 
 /* Fills in what was not said, resolves references between options, and finds what cannot work
  * together. Opens and creates nothing. Once, after all options. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ui/mac.h"
+#include "ui/option_fns.h"
 #include "ui/usage.h"
 
 #define SLOTS 8 /* virtio slots of the board */
@@ -211,9 +212,27 @@ static bool devices_check(struct plan *plan, GError **error)
            ids_unique(config->devices, device_id, "-device", error) && backends_check(plan, error);
 }
 
+/* A terminal in the window each, unless something else was said. */
+static void streams_default_window(struct plan *plan)
+{
+    if (!plan->serial && !plan->serial_none) {
+        plan->serial = plan_anonymous(plan, "vc");
+        plan_add_chardev(plan, g_strdup(plan->serial))->kind = PLAN_VC;
+    }
+    if (!plan->monitor_said) {
+        char *id = plan_anonymous(plan, "vc");
+        plan_add_chardev(plan, g_strdup(id))->kind = PLAN_VC;
+        g_ptr_array_add(plan->monitors, id);
+    }
+}
+
 /* Serial port and monitor share the terminal unless something else was said. */
 static void streams_default(struct plan *plan)
 {
+    if (plan->display == PLAN_DISPLAY_SDL && !plan->no_defaults) {
+        streams_default_window(plan);
+        return;
+    }
     bool terminal = plan->nographic || plan->display == PLAN_DISPLAY_DEFAULT;
     bool serial_unsaid = !plan->serial && !plan->serial_none;
     if (plan->no_defaults || !serial_unsaid || !terminal || plan->config.dump_dtb) {
@@ -249,6 +268,11 @@ static bool chardevs_check(const struct plan *plan, GError **error)
     for (guint i = 0; i < plan->chardevs->len; i++) {
         const struct plan_chardev *chardev = plan->chardevs->pdata[i];
         stdios += chardev->kind == PLAN_STDIO;
+        if (chardev->kind == PLAN_VC && plan->display != PLAN_DISPLAY_SDL) {
+            return usage_error(error, "the chardev '%s' is a terminal in the window, and there is "
+                                      "no window: say '-display sdl'",
+                               chardev->id);
+        }
         if (stdios > 1) {
             return usage_error(error, "standard input and output were asked for twice: share them "
                                       "with '-serial mon:stdio', or mux=on in one -chardev");
@@ -288,6 +312,48 @@ static bool boot_check_files(const struct plan *plan, GError **error)
                            config->initrd ? "initrd" : "append");
     }
     return true;
+}
+
+static bool plan_has(const struct plan *plan, enum machine_device_kind kind, enum input_kind input)
+{
+    for (guint i = 0; i < plan->config.devices->len; i++) {
+        const struct machine_device *device = plan->config.devices->pdata[i];
+        if (device->kind == kind && (kind != DEVICE_INPUT || device->input == input)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a window is good for: a picture, keys and a pointer, as far as there are slots. */
+static bool plan_add_desktop(struct plan *plan, GError **error)
+{
+    static const struct {
+        enum machine_device_kind kind;
+        enum input_kind input;
+        const char *name;
+    } devices[] = {
+        { DEVICE_GPU, INPUT_KINDS, "virtio-gpu-device" },
+        { DEVICE_INPUT, INPUT_KEYBOARD, "virtio-keyboard-device" },
+        { DEVICE_INPUT, INPUT_TABLET, "virtio-tablet-device" },
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++) {
+        bool room = plan->config.devices->len + plan->tail->len < SLOTS;
+        if (room && !plan_has(plan, devices[i].kind, devices[i].input) &&
+            !option_device(plan, devices[i].name, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool plan_choose_display(struct plan *plan, bool window_possible, GError **error)
+{
+    if (plan->display == PLAN_DISPLAY_DEFAULT && window_possible && !plan->config.dump_dtb) {
+        plan->display = PLAN_DISPLAY_SDL;
+    }
+    bool desktop = plan->display == PLAN_DISPLAY_SDL && plan->guided && !plan->no_defaults;
+    return !desktop || plan_add_desktop(plan, error);
 }
 
 bool plan_check(struct plan *plan, GError **error)

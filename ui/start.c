@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "aio/context.h"
@@ -12,6 +13,8 @@
 #include "platform/file.h"
 #include "platform/process.h"
 #include "platform/terminal.h"
+#include "platform/thread.h"
+#include "ui/sdl/window.h"
 #include "ui/streams.h"
 #include "ui/version.h"
 
@@ -24,6 +27,13 @@ struct run {
     atomic_bool quit_asked; /* perhaps before there is a machine */
     GPtrArray *monitors;    /* of struct monitor */
     bool has_pidfile;
+    struct monitor_options options; /* of the monitors, and of the window's commands */
+
+    struct session *session; /* NULL: no window */
+    struct host_thread *thread;
+    bool made;
+    int status;
+    GError *error; /* why it was not made */
 };
 
 /* Ctrl-a x. */
@@ -80,16 +90,17 @@ static void monitor_free_item(void *monitor)
 static void run_add_monitors(struct run *run)
 {
     const struct plan *plan = run->plan;
+    run->options = (struct monitor_options){
+        .machine = run->machine,
+        .config = &plan->config,
+        .name = plan->name,
+        .version = version_text(plan->compatible),
+        .prompt = plan->compatible ? "(qemu) " : "(tinamou) ",
+    };
     run->monitors = g_ptr_array_new_with_free_func(monitor_free_item);
     for (guint i = 0; i < plan->monitors->len; i++) {
-        const struct monitor_options options = {
-            .machine = run->machine,
-            .config = &plan->config,
-            .name = plan->name,
-            .version = version_text(plan->compatible),
-            .prompt = plan->compatible ? "(qemu) " : "(tinamou) ",
-            .shared = plan_find_chardev(plan, plan->monitors->pdata[i])->mux,
-        };
+        struct monitor_options options = run->options;
+        options.shared = plan_find_chardev(plan, plan->monitors->pdata[i])->mux;
         struct chardev *front = streams_monitor(run->streams, i);
         g_ptr_array_add(run->monitors, monitor_new(&options, front));
     }
@@ -98,10 +109,6 @@ static void run_add_monitors(struct run *run)
 static bool run_make(struct run *run, GError **error)
 {
     struct machine_config *config = &run->plan->config;
-    run->ctx = aio_context_new("main", error);
-    if (!run->ctx) {
-        return false;
-    }
     if ((streams_leave_traces(run->plan) || run->plan->pidfile) &&
         !machine_verify(config, run->ctx, error)) {
         return false;
@@ -128,29 +135,132 @@ static void run_end(struct run *run)
     machine_free(run->machine);
     streams_free(run->streams);
     g_clear_pointer(&run->plan->config.clipboard, clipboard_free);
-    if (run->ctx) {
-        aio_context_unref(run->ctx);
+}
+
+/* The whole life of the machine, on the thread that is its own from here on. */
+static void run_whole(void *opaque)
+{
+    struct run *run = opaque;
+    run->made = run_make(run, &run->error);
+    if (run->made) {
+        if (atomic_load(&run->quit_asked)) {
+            machine_quit(run->machine, 0);
+        }
+        if (run->session) {
+            session_attach(run->session, &run->options, run->ctx);
+        } else {
+            say_way_out(run->plan);
+        }
+        machine_run(run->machine, &run->status);
+    } else if (run->session) {
+        session_fail(run->session, run->error->message);
     }
+    if (run->session) {
+        session_detach(run->session);
+    }
+    host_on_quit(NULL, NULL);
+    run_end(run);
+}
+
+/* The run whose window is open, for the case that its display ends the process. */
+static struct run *windowed;
+
+/* Without its window's thread the machine can still be ended in order: disks are flushed. */
+static void run_lost_display(void)
+{
+    struct run *run = g_steal_pointer(&windowed);
+    if (run) {
+        fputs("tinamou: the display has gone away: ending the machine\n", stderr);
+        run_quit(run);
+        session_let_go(run->session);
+        host_thread_join(run->thread);
+    }
+}
+
+/* What the window calls its terminals. */
+static const char *console_name(const struct plan *plan, const struct plan_chardev *chardev)
+{
+    if (g_strcmp0(plan->serial, chardev->id) == 0) {
+        return "Serial console";
+    }
+    for (guint i = 0; i < plan->monitors->len; i++) {
+        if (strcmp(plan->monitors->pdata[i], chardev->id) == 0) {
+            return "Monitor";
+        }
+    }
+    return chardev->id;
+}
+
+static void consoles_add(struct run *run)
+{
+    const struct plan *plan = run->plan;
+    for (guint i = 0; i < plan->chardevs->len; i++) {
+        struct plan_chardev *chardev = plan->chardevs->pdata[i];
+        if (chardev->kind == PLAN_VC) {
+            chardev->vc = session_add_console(run->session, console_name(plan, chardev));
+        }
+    }
+}
+
+/* The window on this thread, the machine on one of its own. */
+static bool run_windowed(struct run *run, GError **error)
+{
+    const struct window_options options = {
+        .name = run->plan->name,
+        .full_screen = run->plan->full_screen,
+        .guided = run->plan->guided,
+    };
+    struct window *window = window_open(&options, error);
+    if (!window) {
+        return false;
+    }
+    run->session = session_new(window_wake, run_quit, run);
+    consoles_add(run);
+    run->thread = host_thread_new("machine", run_whole, run, error);
+    if (run->thread) {
+        windowed = run;
+        atexit(run_lost_display);
+        window_run(window, run->session);
+        windowed = NULL;
+        host_thread_join(run->thread);
+    }
+    window_close(window);
+    session_free(run->session);
+    return run->thread != NULL;
+}
+
+static bool run_prepare(struct run *run, GError **error)
+{
+    run->ctx = aio_context_new("main", error);
+    if (!run->ctx || !aio_watchdog_start(run_finding, NULL, error)) {
+        return false;
+    }
+    host_on_quit(run_asked_to_quit, run);
+    return true;
 }
 
 bool start_run(struct plan *plan, int *ret_status, GError **error)
 {
     struct run run = { .plan = plan };
+    bool started;
     if (plan->config.dump_dtb) {
         *ret_status = 0;
         return machine_dump_devicetree(&plan->config, error);
     }
-    host_on_quit(run_asked_to_quit, &run);
-    bool made = aio_watchdog_start(run_finding, NULL, error) && run_make(&run, error);
-    if (made) {
-        if (atomic_load(&run.quit_asked)) {
-            machine_quit(run.machine, 0);
-        }
-        say_way_out(plan);
-        machine_run(run.machine, ret_status);
+    started = run_prepare(&run, error);
+    if (started && plan->display == PLAN_DISPLAY_SDL) {
+        started = run_windowed(&run, error);
+    } else if (started) {
+        run_whole(&run);
     }
     host_on_quit(NULL, NULL);
     aio_watchdog_stop();
-    run_end(&run);
-    return made;
+    if (run.ctx) {
+        aio_context_unref(run.ctx);
+    }
+    if (started && !run.made) {
+        g_propagate_error(error, run.error);
+    }
+    *ret_status = run.status;
+    return started && run.made;
 }

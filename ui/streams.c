@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emu/chardev/chardev.h"
+#include "emu/chardev/vc.h"
 #include "emu/display/vdagent.h"
 #include "platform/terminal.h"
 
@@ -24,6 +25,7 @@ bool streams_leave_traces(const struct plan *plan)
     for (guint i = 0; i < plan->chardevs->len; i++) {
         const struct plan_chardev *chardev = plan->chardevs->pdata[i];
         if (chardev->kind != PLAN_NULL && chardev->kind != PLAN_STDIO &&
+            chardev->kind != PLAN_VC &&
             chardev->kind != PLAN_VDAGENT) {
             return true;
         }
@@ -47,6 +49,7 @@ static struct chardev *backend_new(const struct plan_chardev *plan, struct aio_c
     case PLAN_TCP:
         return chardev_new_tcp(ctx, plan->id, plan->host, plan->port, plan->server, plan->wait,
                                error);
+    case PLAN_VC: return chardev_new_vc(ctx, plan->id, plan->vc);
     case PLAN_UNIX:
         return chardev_new_unix(ctx, plan->id, plan->path, plan->server, plan->wait, error);
     case PLAN_VDAGENT: return vdagent_new(ctx, plan->id, clipboard);

@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "ui/options.h"
+#include "ui/sdl/window.h"
 #include "ui/start.h"
 #include "ui/usage.h"
 #include "ui/version.h"
@@ -34,7 +35,7 @@ bool verb_run_plan(struct plan *plan, int *ret_status, GError **error)
         *ret_status = 0;
         return true;
     }
-    if (!plan_check(plan, error)) {
+    if (!plan_choose_display(plan, window_possible(), error) || !plan_check(plan, error)) {
         return false;
     }
     for (guint i = 0; i < plan->warnings->len; i++) {

@@ -32,9 +32,12 @@ MAY_INCLUDE = {
     "emu/board": BELOW | EMU_DEVICES,
     "emu": BELOW | EMU_DEVICES | {"emu/state", "emu/jit", "emu/board"},
     "emu/control": BELOW | EMU,
-    "ui": BELOW | EMU | {"ui/terminal"},
+    "ui": BELOW | EMU | {"ui/session", "ui/sdl"},
     "ui/terminal": set(),
-    "tests": BELOW | EMU | {"ui", "ui/terminal"},
+    "ui/view": {"platform", "ui/terminal"},
+    "ui/session": BELOW | EMU,
+    "ui/sdl": BELOW | EMU | {"ui/session", "ui/view", "ui/terminal"},
+    "tests": BELOW | EMU | {"ui", "ui/session", "ui/terminal", "ui/view"},
 }
 
 # Its folders are units each; only files directly in it belong to the unit.
@@ -75,7 +78,8 @@ LIBRARIES = {
     r"jansson": ("emu/control/", "ui/"),
     r"zlib\.h": ("emu/board/", "emu/block/", "emu/display/", "emu/state/"),
     r"zstd": ("emu/board/", "emu/block/", "emu/state/"),
-    r"vterm": ("ui/",),
+    r"vterm": ("ui/terminal/",),
+    r"ft2build|fontconfig": ("platform/posix/",),
     r"liburing": ("aio-posix/",),
     r"capstone": ("emu/jit/",),
 }

@@ -51,7 +51,7 @@ static void assert_line(const struct world *world, int64_t line, const char *wan
 {
     g_autoptr(GString) text = g_string_new(NULL);
     unsigned columns, rows;
-    terminal_get_size(world->terminal, &columns, &rows);
+    terminal_get_grid(world->terminal, &columns, &rows);
     for (unsigned i = 0; i < columns; i++) {
         struct terminal_cell cell = cell_at(world, line, i);
         if (cell.width > 0) {
@@ -274,17 +274,22 @@ static void test_resize(void)
 /* What no guest should send, in sizes no terminal should have. */
 static void test_noise(void)
 {
+    static const char sequences[] = "\x1b[]()#;?0123456789;;;ABCDEFGHJKLMPSTXZ@`abcdefghilmnqrstu"
+                                    " \"'$*>!<=|}~\xe6\x97\xa5";
     struct world world;
     g_autoptr(GRand) random = g_rand_new_with_seed(g_test_rand_int_range(0, G_MAXINT32));
     world_open(&world, 5, 2);
     for (int i = 0; i < 2000; i++) {
         char noise[64];
         for (size_t k = 0; k < sizeof(noise); k++) {
-            bool escape = g_rand_int_range(random, 0, 8) == 0;
-            noise[k] = escape ? '\x1b' : (char)g_rand_int_range(random, 0, 256);
+            int dice = g_rand_int_range(random, 0, 8);
+            char any = (char)g_rand_int_range(random, 0, 256);
+            char of_sequences = sequences[g_rand_int_range(random, 0, sizeof(sequences) - 1)];
+            noise[k] = dice == 0 ? '\x1b' : i % 2 == 0 ? any : of_sequences;
         }
         terminal_feed(world.terminal, noise, sizeof(noise));
-        terminal_resize(world.terminal, (unsigned)g_rand_int_range(random, 1, 40),
+        int columns = g_rand_int_range(random, TERMINAL_COLUMNS_MIN, 40);
+        terminal_resize(world.terminal, (unsigned)columns,
                         (unsigned)g_rand_int_range(random, 1, 30));
         terminal_select_all(world.terminal);
         g_autofree char *text = terminal_copy(world.terminal);

@@ -111,7 +111,8 @@ static int rows_fit(struct terminal *terminal, GPtrArray *lines, unsigned rows)
 
 void terminal_resize(struct terminal *terminal, unsigned columns, unsigned rows)
 {
-    assert(columns > 0 && columns <= TERMINAL_SIZE_MAX && rows > 0 && rows <= TERMINAL_SIZE_MAX);
+    assert(columns >= TERMINAL_COLUMNS_MIN && columns <= TERMINAL_SIZE_MAX);
+    assert(rows > 0 && rows <= TERMINAL_SIZE_MAX);
     if (columns == terminal->columns && rows == terminal->rows) {
         return;
     }

@@ -153,7 +153,8 @@ void terminal_open_screen(struct terminal *terminal)
 struct terminal *terminal_new(unsigned columns, unsigned rows, const struct terminal_events *events,
                               void *opaque)
 {
-    assert(columns > 0 && columns <= TERMINAL_SIZE_MAX && rows > 0 && rows <= TERMINAL_SIZE_MAX);
+    assert(columns >= TERMINAL_COLUMNS_MIN && columns <= TERMINAL_SIZE_MAX);
+    assert(rows > 0 && rows <= TERMINAL_SIZE_MAX);
     struct terminal *terminal = g_new0(struct terminal, 1);
     terminal->events = events;
     terminal->opaque = opaque;
@@ -209,7 +210,7 @@ void terminal_feed(struct terminal *terminal, const void *data, size_t size)
     vterm_screen_flush_damage(terminal->screen);
 }
 
-void terminal_get_size(const struct terminal *terminal, unsigned *ret_columns, unsigned *ret_rows)
+void terminal_get_grid(const struct terminal *terminal, unsigned *ret_columns, unsigned *ret_rows)
 {
     *ret_columns = terminal->columns;
     *ret_rows = terminal->rows;

@@ -18,6 +18,7 @@ struct terminal;
 #define TERMINAL_HISTORY_MAX 10000 /* lines above the screen */
 #define TERMINAL_CELL_CHARS  3     /* a character and what is combined with it */
 #define TERMINAL_SIZE_MAX    1000  /* columns or rows */
+#define TERMINAL_COLUMNS_MIN 2     /* a wide character must fit */
 
 struct terminal_cell {
     uint32_t chars[TERMINAL_CELL_CHARS]; /* unused ones 0; all 0: empty */
@@ -78,7 +79,7 @@ void terminal_feed(struct terminal *terminal, const void *data, size_t size);
 void terminal_resize(struct terminal *terminal, unsigned columns, unsigned rows);
 
 /* Its size in cells. */
-void terminal_get_size(const struct terminal *terminal, unsigned *ret_columns, unsigned *ret_rows);
+void terminal_get_grid(const struct terminal *terminal, unsigned *ret_columns, unsigned *ret_rows);
 
 /* Number of the oldest line that is kept. */
 int64_t terminal_first(const struct terminal *terminal);

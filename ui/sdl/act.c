@@ -1,0 +1,267 @@
+/* What menus, chords and buttons do. */
+#include <string.h>
+
+#include "platform/process.h"
+#include "ui/sdl/parts.h"
+
+void window_say_failure(struct window *window, const char *title, const char *body,
+                        const char *next)
+{
+    window_release(window);
+    sheet_show(&window->sheet, true, title, body, next);
+    sheet_add_button(&window->sheet, window->failed ? COMMAND_QUIT_NOW : COMMAND_DISMISS);
+    sheet_add_button(&window->sheet, COMMAND_COPY_DETAILS);
+    screen_set_cursor(window);
+    window->stale = PART_ALL;
+}
+
+static void window_say(struct window *window, const char *title, const char *body,
+                       const char *next)
+{
+    window_release(window);
+    sheet_show(&window->sheet, false, title, body, next);
+    sheet_add_button(&window->sheet, COMMAND_DISMISS);
+    screen_set_cursor(window);
+    window->stale = PART_ALL;
+}
+
+static void window_hide_sheet(struct window *window)
+{
+    sheet_hide(&window->sheet);
+    g_clear_pointer(&window->dropped, g_free);
+    screen_set_cursor(window);
+    window->stale = PART_ALL;
+}
+
+static void act_pause(struct window *window)
+{
+    struct session_status status;
+    session_get_status(window->session, &status);
+    session_command(window->session, status.state == SESSION_PAUSED ? "cont" : "stop");
+}
+
+/* Asks first: what the guest has not written would be lost. */
+static void act_quit(struct window *window)
+{
+    bool asked = window->sheet.title && window->sheet.button[0] == COMMAND_STAY;
+    if (asked || !window->attached) {
+        window_do(window, COMMAND_QUIT_NOW);
+        return;
+    }
+    window_release(window);
+    sheet_show(&window->sheet, false, "Turn the machine off?",
+               "The guest is still running. What it has not written to its disks will be lost.",
+               "The power button lets it shut down by itself, if it listens to it.");
+    sheet_add_button(&window->sheet, COMMAND_STAY);
+    sheet_add_button(&window->sheet, COMMAND_POWER);
+    sheet_add_button(&window->sheet, COMMAND_QUIT_NOW);
+    window->stale = PART_ALL;
+}
+
+static void act_quit_now(struct window *window)
+{
+    window->quit_asked = true;
+    window_hide_sheet(window);
+    session_quit(window->session);
+}
+
+static void act_copy(struct window *window)
+{
+    struct console *console = window_console(window);
+    g_autofree char *text = console ? terminal_copy(console->terminal) : NULL;
+    if (text) {
+        SDL_SetClipboardText(text);
+    }
+}
+
+static void act_paste(struct window *window)
+{
+    struct console *console = window_console(window);
+    if (console) {
+        char *text = SDL_GetClipboardText();
+        terminal_paste(console->terminal, text ? text : "");
+        SDL_free(text);
+        window->stale |= PART_CONTENT;
+    }
+}
+
+static void act_find(struct window *window)
+{
+    if (window_console(window) && !window->finding) {
+        window->finding = g_string_new(NULL);
+        window->stale |= PART_STATUS;
+    }
+}
+
+static void act_full_screen(struct window *window)
+{
+    window->full_screen = !window->full_screen;
+    SDL_SetWindowFullscreen(window->sdl,
+                            window->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    GError *error = NULL;
+    if (!window_layout(window, &error)) {
+        g_error_free(error);
+    }
+}
+
+/* Where pictures go: beside the user's others, never over one that is there. */
+static void act_screenshot(struct window *window)
+{
+    const struct screen *screen = window_screen(window);
+    const char *folder = g_get_user_special_dir(G_USER_DIRECTORY_PICTURES);
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *name = g_date_time_format(now, "tinamou-%Y%m%d-%H%M%S.png");
+    g_autofree char *path = g_build_filename(folder ? folder : g_get_home_dir(), name, NULL);
+    if (!screen || !screen->frame || screen->frame->width == 0) {
+        window_say(window, "There is no picture to take",
+                   "This view shows text, or the guest has drawn nothing yet.",
+                   "Show a screen of the guest, or select the text and copy it.");
+        return;
+    }
+    g_autofree char *line =
+        g_strdup_printf("screendump -f png -d %u \"%s\"", window->shown, path);
+    if (session_command(window->session, line)) {
+        g_autofree char *body = g_strdup_printf("Saved as %s", path);
+        window_say(window, "Screenshot", body, NULL);
+    }
+}
+
+void window_offer(struct window *window, const char *path)
+{
+    g_free(window->dropped);
+    window->dropped = g_strdup(path);
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *body =
+        g_strdup_printf("%s can be started as a machine of its own, in a window of its own: a "
+                        "disk, a kernel or a program.",
+                        name);
+    window_release(window);
+    sheet_show(&window->sheet, false, "Start this file?", body,
+               "A machine that is running takes no new disks: name them with -drive when it is "
+               "started.");
+    sheet_add_button(&window->sheet, COMMAND_START_FILE);
+    sheet_add_button(&window->sheet, COMMAND_DISMISS);
+    window->stale = PART_ALL;
+}
+
+/* A second program with a machine of its own. Nobody waits for it. */
+static void act_start_file(struct window *window)
+{
+    GError *error = NULL;
+    g_autofree char *folder = host_program_folder();
+    g_autofree char *program = g_build_filename(folder, "tinamou", NULL);
+    g_autofree char *path = g_strdup(window->dropped);
+    const char *const arguments[] = { program, "run", path, NULL };
+    window_hide_sheet(window);
+    if (!host_process_start(arguments, &error)) {
+        window_say_failure(window, "The file cannot be started", error->message, NULL);
+        g_error_free(error);
+    }
+}
+
+static void act_open(struct window *window)
+{
+    window_say(window, "Open a disk, a kernel or a program",
+               "Drop the file on this window. It starts as a machine of its own.",
+               "On a command line: tinamou run FILE");
+}
+
+static void act_keys(struct window *window)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (int i = COMMAND_NONE + 1; i < COMMAND_COUNT; i++) {
+        if (command_infos[i].key != 0) {
+            g_string_append_printf(text, "%s%s: %s", text->len > 0 ? "\n" : "",
+                                   command_chord((enum command)i), command_infos[i].label);
+        }
+    }
+    window_say(window, "Keys", text->str, "All other keys are the guest's.");
+}
+
+static void act_about(struct window *window)
+{
+    g_autofree char *host = host_description();
+    g_autofree char *body =
+        g_strdup_printf("Tinamou runs riscv64 machines. A tinamou is a bird, the emu's cousin that "
+                        "flies.\n \n%s",
+                        host);
+    window_say(window, "About Tinamou", body, "MIT licence");
+}
+
+static void act_next_view(struct window *window)
+{
+    unsigned count = window->screen_count + window->console_count;
+    window->chosen = true;
+    if (count > 0) {
+        window_show_view(window, (window->shown + 1) % count);
+    }
+}
+
+static void act_scaling(struct window *window, enum command command)
+{
+    window->scaling = command == COMMAND_FIT       ? SCALING_FIT
+                      : command == COMMAND_INTEGER ? SCALING_INTEGER
+                                                   : SCALING_ONE;
+    window->stale = PART_ALL;
+}
+
+static void act_copy_details(struct window *window)
+{
+    g_autofree char *text = sheet_text(&window->sheet);
+    SDL_SetClipboardText(text);
+}
+
+static void act_select_all(struct window *window)
+{
+    struct console *console = window_console(window);
+    if (console) {
+        terminal_select_all(console->terminal);
+        window->stale |= PART_CONTENT;
+    }
+}
+
+static void act_menu(struct window *window)
+{
+    window_release(window);
+    window->menu.open = window->menu.open < 0 ? 0 : -1;
+    window->menu.item = -1;
+    window->stale = PART_ALL;
+}
+
+static void act_command(struct window *window, const char *line)
+{
+    window_hide_sheet(window);
+    session_command(window->session, line);
+}
+
+void window_do(struct window *window, enum command command)
+{
+    switch (command) {
+    case COMMAND_NONE:
+    case COMMAND_COUNT: break;
+    case COMMAND_PAUSE: act_pause(window); break;
+    case COMMAND_RESET: act_command(window, "system_reset"); break;
+    case COMMAND_POWER: act_command(window, "system_powerdown"); break;
+    case COMMAND_SCREENSHOT: act_screenshot(window); break;
+    case COMMAND_OPEN: act_open(window); break;
+    case COMMAND_QUIT: act_quit(window); break;
+    case COMMAND_COPY: act_copy(window); break;
+    case COMMAND_PASTE: act_paste(window); break;
+    case COMMAND_SELECT_ALL: act_select_all(window); break;
+    case COMMAND_FIND: act_find(window); break;
+    case COMMAND_NEXT_VIEW: act_next_view(window); break;
+    case COMMAND_FULL_SCREEN: act_full_screen(window); break;
+    case COMMAND_FIT:
+    case COMMAND_INTEGER:
+    case COMMAND_ONE_TO_ONE: act_scaling(window, command); break;
+    case COMMAND_GRAB: window_grab(window, !window->grabbed); break;
+    case COMMAND_MENU: act_menu(window); break;
+    case COMMAND_KEYS: act_keys(window); break;
+    case COMMAND_ABOUT: act_about(window); break;
+    case COMMAND_DISMISS:
+    case COMMAND_STAY: window_hide_sheet(window); break;
+    case COMMAND_QUIT_NOW: act_quit_now(window); break;
+    case COMMAND_COPY_DETAILS: act_copy_details(window); break;
+    case COMMAND_START_FILE: act_start_file(window); break;
+    }
+}

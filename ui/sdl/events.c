@@ -1,0 +1,116 @@
+/* Events of the window itself, and who gets those of keys and pointers. */
+#include "ui/sdl/events.h"
+
+#include "platform/clock.h"
+
+#define WISH_DELAY_NS 200000000 /* the guest hears of a size once it has settled */
+
+/* A console's text, and its size, as far as they have changed. */
+static bool console_take(struct console *console)
+{
+    char chunk[16384];
+    unsigned columns, rows;
+    size_t size, total = 0;
+    while (total < VC_OUTPUT_MAX / 4 && (size = vc_take(console->vc, chunk, sizeof(chunk))) > 0) {
+        terminal_feed(console->terminal, chunk, size);
+        total += size;
+    }
+    terminal_get_grid(console->terminal, &columns, &rows);
+    if (columns != console->columns || rows != console->rows) {
+        console->columns = columns;
+        console->rows = rows;
+        vc_set_size(console->vc, columns, rows);
+    }
+    return terminal_take_changed(console->terminal);
+}
+
+bool console_take_all(struct window *window)
+{
+    bool changed = false;
+    for (unsigned i = 0; i < window->console_count; i++) {
+        bool own = console_take(&window->console[i]);
+        changed |= own && window->shown == window->screen_count + i;
+    }
+    return changed;
+}
+
+void window_release(struct window *window)
+{
+    window_grab(window, false);
+    if (window->input) {
+        input_release_all(window->input);
+    }
+    window->selecting = false;
+}
+
+static void window_resized(struct window *window)
+{
+    GError *error = NULL;
+    if (!window_layout(window, &error)) {
+        SDL_Log("%s", error->message); /* fonts that were there a moment ago */
+        g_error_free(error);
+        return;
+    }
+    window->wish_ns = host_monotonic_ns() + WISH_DELAY_NS;
+}
+
+static void window_focus(struct window *window, bool focus)
+{
+    window->focus = focus;
+    window->stale |= PART_CONTENT;
+    if (!focus) {
+        window_release(window);
+        window->menu.open = window->menu.item = -1;
+        window->stale = PART_ALL;
+    }
+}
+
+static void on_window_event(struct window *window, const SDL_WindowEvent *event)
+{
+    switch (event->event) {
+    case SDL_WINDOWEVENT_SIZE_CHANGED:
+    case SDL_WINDOWEVENT_DISPLAY_CHANGED: window_resized(window); break;
+    case SDL_WINDOWEVENT_EXPOSED:
+    case SDL_WINDOWEVENT_SHOWN:
+    case SDL_WINDOWEVENT_RESTORED: window->stale |= PART_SHOW; break;
+    case SDL_WINDOWEVENT_FOCUS_GAINED: window_focus(window, true); break;
+    case SDL_WINDOWEVENT_FOCUS_LOST: window_focus(window, false); break;
+    default: break;
+    }
+}
+
+void window_choose(struct window *window, struct menu_choice choice)
+{
+    window->stale = PART_ALL;
+    if (choice.view >= 0) {
+        window->chosen = true;
+        window_show_view(window, (unsigned)choice.view);
+    } else if (choice.command != COMMAND_NONE) {
+        window_do(window, choice.command);
+    }
+}
+
+void window_event(struct window *window, const SDL_Event *event)
+{
+    switch (event->type) {
+    case SDL_QUIT: window_do(window, COMMAND_QUIT); break;
+    case SDL_WINDOWEVENT: on_window_event(window, &event->window); break;
+    case SDL_KEYDOWN: on_key_down(window, &event->key); break;
+    case SDL_KEYUP: on_key_up(window, &event->key); break;
+    case SDL_TEXTINPUT: on_text(window, event->text.text); break;
+    case SDL_MOUSEMOTION: on_motion(window, &event->motion); break;
+    case SDL_MOUSEBUTTONDOWN:
+    case SDL_MOUSEBUTTONUP: on_button(window, &event->button); break;
+    case SDL_MOUSEWHEEL: on_wheel(window, &event->wheel); break;
+    case SDL_FINGERDOWN:
+    case SDL_FINGERMOTION:
+    case SDL_FINGERUP: on_finger(window, &event->tfinger); break;
+    case SDL_RENDER_TARGETS_RESET:
+    case SDL_RENDER_DEVICE_RESET: window_resized(window); break;
+    case SDL_DROPFILE:
+        window_offer(window, event->drop.file);
+        SDL_free(event->drop.file);
+        break;
+    default: break;
+    }
+}

@@ -1,0 +1,282 @@
+/* Opening and closing the window, and what it shows of a session. */
+#include "ui/sdl/window.h"
+
+#include "platform/desktop.h"
+#include "ui/sdl/parts.h"
+
+#define WIDTH          1024 /* points of the content at first, as a GPU without a window has */
+#define HEIGHT         768
+#define CONSOLE_WIDTH  80
+#define CONSOLE_HEIGHT 25
+
+struct console *window_console(struct window *window)
+{
+    bool is = window->shown >= window->screen_count &&
+              window->shown < window->screen_count + window->console_count;
+    return is ? &window->console[window->shown - window->screen_count] : NULL;
+}
+
+struct screen *window_screen(struct window *window)
+{
+    return window->shown < window->screen_count ? &window->screen[window->shown] : NULL;
+}
+
+void window_title(struct window *window)
+{
+    const char *chord = command_chord(COMMAND_GRAB);
+    g_autofree char *title =
+        g_strdup_printf("%s - Tinamou - %s %s the mouse", window->name, chord,
+                        window->grabbed ? "releases" : "captures or releases");
+    SDL_SetWindowTitle(window->sdl, title);
+}
+
+void window_show_view(struct window *window, unsigned index)
+{
+    if (index >= window->screen_count + window->console_count || index == window->shown) {
+        return;
+    }
+    window_release(window);
+    window->shown = index;
+    struct console *console = window_console(window);
+    if (console) {
+        console_view_place(&console->view, &window->text, window->content);
+    }
+    screen_set_cursor(window);
+    window->stale = PART_ALL;
+}
+
+bool window_possible(void)
+{
+    return host_desktop_present();
+}
+
+/* The system's own hints that have to be given before it starts. */
+static void hints_set(void)
+{
+    SDL_SetMainReady();
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1"); /* the platform has its own */
+    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
+#ifdef SDL_HINT_WINDOWS_DPI_SCALING
+    SDL_SetHint(SDL_HINT_WINDOWS_DPI_SCALING, "1");
+#endif
+    SDL_SetHint(SDL_HINT_APP_NAME, "Tinamou");
+}
+
+static bool sdl_failed(GError **error, const char *what)
+{
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                "%s: %s. Is there a display? Without one say '-display none' or '-nographic'", what,
+                SDL_GetError());
+    return false;
+}
+
+static bool sdl_open(struct window *window, GError **error)
+{
+    Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
+    hints_set();
+    if (SDL_Init(SDL_INIT_VIDEO) != 0) {
+        return sdl_failed(error, "cannot use the display");
+    }
+    window_prepare_wake();
+    SDL_Rect usable;
+    int width = WIDTH, height = HEIGHT;
+    if (SDL_GetDisplayUsableBounds(0, &usable) == 0) {
+        width = MIN(width, usable.w * 9 / 10);
+        height = MIN(height, usable.h * 9 / 10);
+    }
+    window->sdl = SDL_CreateWindow("Tinamou", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width,
+                                   height, flags);
+    window->renderer = window->sdl ? SDL_CreateRenderer(window->sdl, -1, 0) : NULL;
+    if (!window->renderer) {
+        return sdl_failed(error, "cannot open a window");
+    }
+    SDL_SetWindowMinimumSize(window->sdl, 320, 200);
+    SDL_EventState(SDL_DROPFILE, SDL_ENABLE);
+    return true;
+}
+
+/* Makes room for menu and status bar around a picture of the size that was asked for. */
+static void window_fit_content(struct window *window)
+{
+    SDL_Rect usable;
+    int width, height;
+    SDL_GetWindowSize(window->sdl, &width, &height);
+    height += (int)((window->canvas.height - window->content.height) / window->points + 0.5);
+    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window->sdl), &usable) == 0) {
+        height = MIN(height, usable.h);
+    }
+    SDL_SetWindowSize(window->sdl, width, height);
+}
+
+struct window *window_open(const struct window_options *options, GError **error)
+{
+    struct window *window = g_new0(struct window, 1);
+    window->options = *options;
+    window->name = g_strdup(options->name ? options->name : "riscv64");
+    window->focus = true;
+    menu_init(&window->menu);
+    if (!sdl_open(window, error) || !window_layout(window, error)) {
+        window_close(window);
+        return NULL;
+    }
+    window_fit_content(window);
+    if (!window_layout(window, error)) {
+        window_close(window);
+        return NULL;
+    }
+    window_title(window);
+    if (options->full_screen) {
+        window_do(window, COMMAND_FULL_SCREEN);
+    }
+    window_draw(window);
+    return window;
+}
+
+static void console_send(void *opaque, const char *data, size_t size)
+{
+    struct console *console = opaque;
+    vc_type(console->vc, data, size);
+}
+
+static void consoles_make(struct window *window)
+{
+    static const struct terminal_events events = { .send = console_send };
+    window->console_count = session_console_count(window->session);
+    for (unsigned i = 0; i < window->console_count; i++) {
+        struct console *console = &window->console[i];
+        console->vc = session_console(window->session, i);
+        console->terminal = terminal_new(CONSOLE_WIDTH, CONSOLE_HEIGHT, &events, console);
+        console_view_init(&console->view, console->terminal);
+        console_view_place(&console->view, &window->text, window->content);
+    }
+}
+
+static void consoles_free(struct window *window)
+{
+    for (unsigned i = 0; i < window->console_count; i++) {
+        console_view_finish(&window->console[i].view);
+        terminal_free(window->console[i].terminal);
+    }
+    window->console_count = 0;
+}
+
+/* The session's machine has come: its outputs, its input. */
+static void window_attach(struct window *window, struct machine *machine)
+{
+    unsigned consoles_from = window->screen_count;
+    window->attached = true;
+    window->input = machine_input(machine);
+    window->screen_count = MIN(machine_display_count(machine), DISPLAY_OUTPUTS_MAX);
+    for (unsigned i = 0; i < window->screen_count; i++) {
+        window->screen[i] = (struct screen){ .display = machine_display(machine, i) };
+        screen_wish(window, &window->screen[i]);
+    }
+    window->shown += window->screen_count - consoles_from;
+    if (window->console_count == 0) {
+        window->shown = 0;
+    }
+    window->stale = PART_ALL;
+}
+
+static void window_detach(struct window *window)
+{
+    window_release(window);
+    for (unsigned i = 0; i < window->screen_count; i++) {
+        screen_finish(&window->screen[i]);
+    }
+    window->shown -= MIN(window->shown, window->screen_count);
+    window->screen_count = 0;
+    window->input = NULL;
+    window->attached = false;
+}
+
+/* What menus list and tick. */
+static void menu_refresh(struct window *window)
+{
+    struct menu *menu = &window->menu;
+    menu->view_count = (int)(window->screen_count + window->console_count);
+    menu->view_shown = (int)window->shown;
+    for (unsigned i = 0; i < window->screen_count; i++) {
+        menu->views[i] = display_name(window->screen[i].display);
+    }
+    for (unsigned i = 0; i < window->console_count; i++) {
+        menu->views[window->screen_count + i] = session_console_name(window->session, i);
+    }
+    menu->ticked = 1u << (window->scaling == SCALING_FIT       ? COMMAND_FIT
+                          : window->scaling == SCALING_INTEGER ? COMMAND_INTEGER
+                                                               : COMMAND_ONE_TO_ONE);
+    menu->ticked |= (window->full_screen ? 1u << COMMAND_FULL_SCREEN : 0) |
+                    (window->grabbed ? 1u << COMMAND_GRAB : 0);
+}
+
+/* Takes what the session has for us; false once there is nothing more to show. */
+static bool window_take(struct window *window)
+{
+    struct session_status status;
+    session_get_status(window->session, &status);
+    if (status.state == SESSION_ENDED && !window->failed) {
+        const char *why = session_failure(window->session);
+        window_detach(window);
+        if (!why || !window->options.guided) {
+            return false;
+        }
+        window->failed = true;
+        window_say_failure(window, "The machine cannot start", why, NULL);
+    }
+    struct machine *machine = window->attached ? NULL : session_machine(window->session);
+    if (machine) {
+        window_attach(window, machine);
+    }
+    window->stale |= console_take_all(window) ? PART_CONTENT : 0;
+    window->stale |= screen_take_all(window) ? PART_SHOW : 0;
+    for (char *text = session_message(window->session); text;
+         text = session_message(window->session)) {
+        window_say_failure(window, "The machine answered", text, NULL);
+        g_free(text);
+    }
+    menu_refresh(window);
+    return !(window->failed && window->quit_asked);
+}
+
+void window_run(struct window *window, struct session *session)
+{
+    window->session = session;
+    consoles_make(window);
+    window->stale = PART_ALL;
+    SDL_StartTextInput();
+    window->text_input = true;
+    while (window_take(window)) {
+        window_draw(window);
+        window_wait(window);
+    }
+    window_detach(window);
+    consoles_free(window);
+    session_let_go(session);
+    window->session = NULL;
+}
+
+void window_close(struct window *window)
+{
+    if (!window) {
+        return;
+    }
+    window_undraw(window);
+    if (window->renderer) {
+        SDL_DestroyRenderer(window->renderer);
+    }
+    if (window->sdl) {
+        SDL_DestroyWindow(window->sdl);
+    }
+    SDL_Quit();
+    sheet_hide(&window->sheet);
+    if (window->finding) {
+        g_string_free(window->finding, TRUE);
+    }
+    g_free(window->dropped);
+    g_free(window->status_text);
+    g_free(window->name);
+    g_free(window);
+}

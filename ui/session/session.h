@@ -1,0 +1,91 @@
+/*
+ * A machine as a window sees it: on a thread of its own, asked by commands of the monitor, seen by
+ * what it publishes. Neither side waits for the other, but at the end.
+ *
+ * The window's side is one thread; the machine's side is the machine thread, lock held.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "emu/chardev/vc.h"
+#include "emu/control/monitor.h"
+#include "emu/display/display.h"
+#include "emu/machine.h"
+
+struct session;
+
+#define SESSION_CONSOLES_MAX 8
+
+enum session_state {
+    SESSION_STARTING, /* there is no machine yet */
+    SESSION_RUNNING,
+    SESSION_PAUSED,
+    SESSION_ENDED, /* nothing of it may be touched any more: session_let_go */
+};
+
+/* What the machine does now. */
+struct session_status {
+    enum session_state state;
+    unsigned harts;
+    unsigned busy_percent; /* of one processor of the host */
+    uint64_t mips;         /* 0: not counted, as no guest has asked for it */
+    bool disk, net;        /* something went through since the last sample */
+};
+
+/* Called on any thread when something has changed; must be quick. */
+typedef void session_wake_fn(void *opaque);
+
+/* Makes one without a machine. `quit` is called on the window's side for session_quit. */
+struct session *session_new(session_wake_fn *wake, session_wake_fn *quit, void *opaque);
+
+/* Frees it; the machine is gone. Accepts NULL. */
+void session_free(struct session *session);
+
+/* Adds a terminal; `name` is for people and is copied. Before anything runs. */
+struct vc *session_add_console(struct session *session, const char *name);
+
+/* How many terminals there are. */
+unsigned session_console_count(const struct session *session);
+
+/* Terminal `index`. */
+struct vc *session_console(struct session *session, unsigned index);
+
+/* What it is called. */
+const char *session_console_name(const struct session *session, unsigned index);
+
+/* There will be no machine: why, as a user reads it. Machine's side, before session_detach. */
+void session_fail(struct session *session, const char *why);
+
+/* Why there is no machine; NULL if there is nothing to say. Window's side, once it has ended. */
+const char *session_failure(const struct session *session);
+
+/* The machine exists and is about to run; `options` outlives session_detach. Machine's side. */
+void session_attach(struct session *session, const struct monitor_options *options,
+                    struct aio_context *ctx);
+
+/* The machine has ended, or never was. If it was attached, this waits until the window has let go
+ * of it. Machine's side. */
+void session_detach(struct session *session);
+
+/* What it does now. Any thread. */
+void session_get_status(struct session *session, struct session_status *ret_status);
+
+/* The machine, for its outputs and its input: NULL unless it runs or is paused. Window's side. */
+struct machine *session_machine(struct session *session);
+
+/* Runs a command of the monitor soon. What it answers, if anything, comes by session_message.
+ * False when there is no machine. Window's side. */
+bool session_command(struct session *session, const char *line);
+
+/* Asks the machine to end, or not to start. Window's side. */
+void session_quit(struct session *session);
+
+/* The oldest answer not yet taken, NULL if there is none; free with g_free. Window's side. */
+char *session_message(struct session *session);
+
+/* The window has forgotten everything of the machine. Window's side, after SESSION_ENDED. */
+void session_let_go(struct session *session);

@@ -1,0 +1,52 @@
+/* The menu bar: titles in a row, one of them open. Knows no window; is told of keys and clicks. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "ui/view/canvas.h"
+#include "ui/view/command.h"
+#include "ui/view/text.h"
+
+#define MENU_VIEWS_MAX 32 /* outputs and terminals that can be listed */
+
+enum menu_key { MENU_LEFT, MENU_RIGHT, MENU_UP, MENU_DOWN, MENU_ENTER, MENU_ESCAPE };
+
+/* A choice: a command, or one of the views. */
+struct menu_choice {
+    enum command command;
+    int view; /* with COMMAND_NONE: its number, -1 if nothing was chosen */
+};
+
+struct menu {
+    struct box bar;
+    int open; /* which title, -1: none */
+    int item; /* which of its items is marked, -1: none */
+    const char *views[MENU_VIEWS_MAX]; /* names, not owned */
+    int view_count, view_shown;
+    unsigned ticked; /* bit by enum command: shown with a tick */
+};
+
+/* Makes a closed one without views. */
+void menu_init(struct menu *menu);
+
+/* How high the bar is. */
+int menu_bar_height(const struct text *text);
+
+/* Draws the bar. */
+void menu_draw_bar(const struct menu *menu, struct text *text, struct canvas *canvas);
+
+/* Where the open menu lies; empty if none is open. */
+struct box menu_popup_box(const struct menu *menu, struct text *text);
+
+/* Draws the open menu, if one is. */
+void menu_draw_popup(const struct menu *menu, struct text *text, struct canvas *canvas);
+
+/* The pointer moved; true if that changed something. */
+bool menu_hover(struct menu *menu, struct text *text, int x, int y);
+
+/* A click: opens, closes, chooses. True if it was the menu's. */
+bool menu_click(struct menu *menu, struct text *text, int x, int y,
+                struct menu_choice *ret_choice);
+
+/* A key while a menu is open. */
+void menu_press(struct menu *menu, enum menu_key key, struct menu_choice *ret_choice);
