@@ -12,9 +12,9 @@
 #include "emu/jit/regs.h"
 #include "emu/riscv/hart.h"
 
-#define JUMP_CACHE_BITS    11
+#define JUMP_CACHE_BITS    13
 #define JUMP_CACHE_ENTRIES (1u << JUMP_CACHE_BITS)
-#define FETCH_CACHE_ENTRIES 256
+#define FETCH_CACHE_ENTRIES 2048
 #define JIT_PAGE_FILTER    1024
 
 #define JIT_STORES_MAX     64
@@ -35,7 +35,8 @@ struct fetch_entry {
 struct jit_held {
     uint64_t fetch[FETCH_CACHE_ENTRIES / 64];
     uint64_t jump[JUMP_CACHE_ENTRIES / 64];
-    uint64_t pages[JIT_PAGE_FILTER / 64]; /* pages that jump entries may be of, by their number */
+    /* Pages that jump entries may be of, by their number, in either half of the address space. */
+    uint64_t pages[2][JIT_PAGE_FILTER / 64];
 };
 
 /* The caches of one context (enum riscv_bank of fetches and data). */

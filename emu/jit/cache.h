@@ -25,8 +25,8 @@
 
 #define JIT_SEGMENTS        4
 #define JIT_PAGES_MAX       (1u << 14)
-#define JIT_BLOCKS_MAX      (1u << 18)
-#define JIT_SEGMENT_EXITS   (1u << 18)
+#define JIT_BLOCKS_MAX      (1u << 20)
+#define JIT_SEGMENT_EXITS   (1u << 20)
 #define JIT_PAGE_HASH       (1u << 12)
 #define JIT_OFFSET_HASH     64
 #define JIT_HARTS_MAX       64

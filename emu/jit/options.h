@@ -13,7 +13,7 @@
 struct riscv_hart;
 
 #define JIT_SEGMENT_SIZE_MIN     (128u << 10)
-#define JIT_SEGMENT_SIZE_DEFAULT (16u << 20)
+#define JIT_SEGMENT_SIZE_DEFAULT (64u << 20)
 
 /* A block that has been translated. */
 struct jit_translation {

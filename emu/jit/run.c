@@ -82,11 +82,12 @@ static void jit_forget_page(struct jit_context *context, uint64_t page)
     }
     bool held = false;
     for (unsigned scope = 0; scope < TLB_SCOPE_COUNT; scope++) {
-        held |= bit_get(context->held[scope].pages, number % JIT_PAGE_FILTER);
+        held |= bit_get(context->held[scope].pages[page >> 63], number % JIT_PAGE_FILTER);
     }
-    for (unsigned i = 0; i < JUMP_CACHE_ENTRIES && held; i++) {
-        if ((context->jump[i].pc & TLB_PAGE_MASK) == page) {
-            context->jump[i].pc = 1;
+    for (uint64_t pc = page; pc < page + TLB_PAGE_SIZE && held; pc += 2) {
+        struct jump_entry *jump = &context->jump[(pc >> 1) % JUMP_CACHE_ENTRIES];
+        if (jump->pc == pc) {
+            jump->pc = 1;
         }
     }
 }
@@ -215,7 +216,7 @@ static void jit_remember_jump(struct riscv_hart *h, uint64_t pc, const uint8_t *
     bool global = bit_get(context->held[TLB_GLOBAL].fetch, number % FETCH_CACHE_ENTRIES);
     struct jit_held *held = &context->held[global ? TLB_GLOBAL : TLB_LOCAL];
     bit_set(held->jump, index);
-    bit_set(held->pages, number % JIT_PAGE_FILTER);
+    bit_set(held->pages[pc >> 63], number % JIT_PAGE_FILTER);
     context->jump[index] = (struct jump_entry){ pc, code };
 }
 

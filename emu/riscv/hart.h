@@ -27,7 +27,7 @@ enum riscv_bank { BANK_U, BANK_S, BANK_S_SUM, BANK_M, BANK_COUNT };
 
 #define RISCV_PMP_COUNT        16
 /* Bytes beside the architected state for the engine; see engine_area. */
-#define RISCV_ENGINE_AREA (192 * 1024)
+#define RISCV_ENGINE_AREA (768 * 1024)
 #define RISCV_SUPERPAGE_LEVELS 3 /* 2 MiB, 1 GiB, 512 GiB */
 
 /* Interrupt numbers, bits of mip/mie. */
