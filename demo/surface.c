@@ -17,9 +17,10 @@ static int floor_int(double value)
 
 uint32_t colour_mix(uint32_t from, uint32_t to, unsigned part)
 {
-    uint32_t rb = (from & 0xff00ff) * (255 - part) + (to & 0xff00ff) * part;
-    uint32_t g = (from & 0x00ff00) * (255 - part) + (to & 0x00ff00) * part;
-    return ((rb + 0x800080) >> 8 & 0xff00ff) | ((g + 0x8000) >> 8 & 0x00ff00);
+    part += part >> 7; /* of 256, exact at both ends */
+    uint32_t rb = (from & 0xff00ff) * (256 - part) + (to & 0xff00ff) * part;
+    uint32_t g = (from & 0x00ff00) * (256 - part) + (to & 0x00ff00) * part;
+    return (rb >> 8 & 0xff00ff) | (g >> 8 & 0x00ff00);
 }
 
 static void pixel_blend(uint32_t *pixel, uint32_t colour, unsigned alpha)

@@ -1,7 +1,11 @@
 """The built-in guest: its result as a program reads it, its shell, and the same on a peer."""
 import json
+import pathlib
+import re
 import shutil
 import subprocess
+import tempfile
+import time
 
 import guest
 import machine
@@ -76,6 +80,58 @@ def shell(emulator):
         typed.end(30)
 
 
+class Screen(guest.Guest):
+    """The demo with its monitor on the terminal; what its display shows is read from files."""
+
+    def __init__(self, emulator, folder, *options):
+        super().__init__([*emulator, "demo", "-display", "none", "-serial", "mon:stdio", *options])
+        self.file = pathlib.Path(folder) / "screen.ppm"
+
+    def ask(self, line):
+        """Types a command at the monitor's prompt."""
+        self.send(line + "\r")
+        self.expect(re.escape(line) + r".*\n", 30)
+        self.expect(r"\(tinamou\) ", 30)
+
+    def picture(self):
+        """What the display shows: width, height, and bytes of red, green and blue."""
+        self.ask(f"screendump {self.file} -f ppm")
+        header, data = re.fullmatch(rb"(P6\s+\d+\s+\d+\s+255\s)(.*)", self.file.read_bytes(),
+                                    re.DOTALL).groups()
+        width, height = map(int, header.split()[1:3])
+        guest.expect_equal("the length of a picture", len(data), 3 * width * height)
+        return width, height, data
+
+    def shows(self, colour, least, what):
+        """Waits until at least so many pixels have that colour."""
+        limit = time.monotonic() + LIMIT_S
+        while True:
+            _, _, data = self.picture()
+            count = sum(data[at:at + 3] == colour for at in range(0, len(data), 3))
+            if count >= least:
+                return
+            if time.monotonic() > limit:
+                raise machine.Failure(f"{what}: {count} pixels of {colour.hex()}, not {least}")
+
+
+def screen(emulator):
+    """The display: marks for what holds, bars for harts; a key and the pointer show."""
+    green, held, pressed = (bytes.fromhex(name) for name in ("7fc97f", "5cc8b4", "e9b44c"))
+    with tempfile.TemporaryDirectory(prefix="tinamou-") as folder:
+        with Screen(emulator, folder) as shown, machine.reporting(shown):
+            shown.expect("demo> ", LIMIT_S)
+            shown.send("\x01c\r")
+            shown.expect(r"\(tinamou\) ", 30)
+            guest.expect_equal("the display's size", shown.picture()[:2], (1024, 768))
+            shown.shows(green, 120 * len(TICKS), "marks of self-tests")
+            shown.shows(held, 300, "the bar of the first hart")
+            shown.ask("mouse_position 16000 16000")
+            shown.ask("mouse_button 1")
+            shown.shows(pressed, 120, "the pointer with its button down")
+            shown.ask("quit")
+            shown.end(30)
+
+
 def peer(_):
     """The same image on the peer: the same self-tests hold, on the devices that it has."""
     if not shutil.which(PEER):
@@ -98,4 +154,4 @@ def peer(_):
 def register(table):
     """Enters the cases."""
     table.update({"demo": headless, "demo-fails": failing, "demo-shell": shell,
-                  "demo-peer": peer})
+                  "demo-screen": screen, "demo-peer": peer})
