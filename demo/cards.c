@@ -127,9 +127,6 @@ static void device_chips(struct chips *chips)
     if (machine.rtc.address) {
         chip_add(chips, "clock");
     }
-    if (machine.plic.address) {
-        chip_add(chips, "PLIC");
-    }
 }
 
 void card_machine(struct surface *surface)
