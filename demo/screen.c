@@ -28,7 +28,7 @@ static const struct {
 };
 
 static struct {
-    bool shown;
+    bool shown, begun; /* the first picture */
     unsigned view;
     uint64_t frame_due, clock_due, picture_done; /* 0: it is being drawn */
     unsigned tiles_seen;                         /* all before it are on the display */
@@ -105,8 +105,9 @@ static void picture_begin(void)
 void screen_picture(void)
 {
     mandel_finish();
+    screen.view = screen.begun ? (screen.view + 1) % COUNT(views) : 0;
+    screen.begun = true;
     picture_begin();
-    screen.view = (screen.view + 1) % COUNT(views);
 }
 
 bool screen_picture_shown(void)
@@ -148,7 +149,9 @@ static void screen_resize(void)
     mandel_finish(); /* the others draw into the old picture */
     if (gpu_resized()) {
         screen_draw();
-        picture_begin();
+        if (screen.begun) {
+            picture_begin();
+        }
         print("resized %ux%u\n", gpu_surface()->width, gpu_surface()->height);
     }
 }
