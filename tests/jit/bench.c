@@ -124,7 +124,7 @@ static uint64_t special_f(uint64_t *state)
 
 static void bench_start_csrs(struct bench *bench, const struct program *program, uint64_t *state)
 {
-    bench_write(bench, 0x305, PROGRAM_HANDLER);
+    bench_write(bench, 0x305, PROGRAM_VECTOR);
     bench_write(bench, 0x105, PROGRAM_HANDLER_S);
     bench_write(bench, 0x3b0, UINT64_MAX);
     bench_write(bench, 0x3a0, 0x1f);

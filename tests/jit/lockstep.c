@@ -234,6 +234,8 @@ static void lockstep_exit(void *opaque, struct riscv_hart *hart)
                                  hart->instret > INSTRUCTIONS_MAX);
     if (!same || lockstep->endless) {
         bench_stop(&lockstep->jit);
+    } else if (lockstep->at_exit != NULL) {
+        lockstep->at_exit(lockstep);
     }
 }
 

@@ -26,6 +26,7 @@ struct lockstep {
     uint64_t compared;     /* exits of the present program */
     uint64_t steps;        /* of the translator, when it left the last time */
     uint64_t instructions; /* retired by all programs */
+    void (*at_exit)(struct lockstep *lockstep); /* at each exit that was right; may be NULL */
     struct lockstep_store store[LOCKSTEP_STORES_MAX]; /* of the interpreter, since the last exit */
     unsigned stores;
 };

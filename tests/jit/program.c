@@ -39,6 +39,24 @@ struct isa_insn program_insn(enum isa_row_id id, unsigned rd, unsigned rs1, unsi
                               .rs2 = (uint8_t)rs2, .imm = imm };
 }
 
+struct program_item *program_add(struct program *program, struct isa_insn insn)
+{
+    struct program_item *item = &program->item[program->count++];
+    *item = (struct program_item){ .insn = insn, .length = 4 };
+    return item;
+}
+
+void program_finish(struct program *program)
+{
+    for (unsigned i = 0; i < 14; i++) { /* where branches past the end land */
+        program_add(program, program_insn(INSN_addi, 0, 0, 0, 0));
+    }
+    program_add(program, program_insn(INSN_csrrs, 10, 0, 0, 0xc02));
+    program_add(program, program_insn(INSN_lui, 6, 0, 0, (int32_t)PROGRAM_DEVICE));
+    program_add(program, program_insn(INSN_sw, 0, 6, 0, 0));
+    program_add(program, program_insn(INSN_jal, 0, 0, 0, 0));
+}
+
 /* A program under construction. */
 struct maker {
     struct program *program;
@@ -450,12 +468,6 @@ void program_generate(struct program *program, uint64_t seed)
     while (program->count < maker.limit) {
         add_any(&maker);
     }
-    for (unsigned i = 0; i < 14; i++) { /* where branches past the end land */
-        add(&maker, INSN_addi, 0, 0, 0, 0);
-    }
-    add(&maker, INSN_csrrs, 10, 0, 0, 0xc02);
-    add(&maker, INSN_lui, 6, 0, 0, (int32_t)PROGRAM_DEVICE);
-    add(&maker, INSN_sw, 0, 6, 0, 0);
-    add(&maker, INSN_jal, 0, 0, 0, 0);
+    program_finish(program);
     maker_settle_jumps(program);
 }

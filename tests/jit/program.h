@@ -10,6 +10,7 @@
 #define PROGRAM_RAM       UINT64_C(0x80000000)
 #define PROGRAM_RAM_SIZE  (UINT64_C(1) << 18)
 #define PROGRAM_HANDLER   (PROGRAM_RAM + 0x1000)  /* trap handler, M-mode; its table of modes */
+#define PROGRAM_VECTOR    (PROGRAM_RAM + 0x1400)  /* mtvec: interrupts are counted here */
 #define PROGRAM_HANDLER_S (PROGRAM_RAM + 0x1800)  /* trap handler, S-mode */
 #define PROGRAM_CODE      (PROGRAM_RAM + 0x2f40)  /* so that programs cross a page */
 #define PROGRAM_TABLES    (PROGRAM_RAM + 0x10000) /* page tables: 3 pages */
@@ -49,6 +50,12 @@ struct program {
 
 /* Makes the program of a seed. */
 void program_generate(struct program *program, uint64_t seed);
+
+/* Appends an instruction. */
+struct program_item *program_add(struct program *program, struct isa_insn insn);
+
+/* Appends the end: nops for branches to land on, and the store that stops. */
+void program_finish(struct program *program);
 
 /* Writes program, handlers and page tables into guest memory, and random data. */
 void program_load(const struct program *program, uint8_t *ram);

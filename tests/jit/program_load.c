@@ -100,6 +100,20 @@ static void load_handler(const struct program *program, uint8_t *ram)
     }
 }
 
+/* An interrupt changes nothing but a count beside the code; everything else is the handler's. */
+static void load_vector(uint8_t *ram)
+{
+    enum { MCAUSE = 0x342 };
+    const struct isa_insn insns[] = {
+        program_insn(INSN_csrrs, 6, 0, 0, MCAUSE), program_insn(INSN_blt, 0, 6, 0, 8),
+        program_insn(INSN_jal, 0, 0, 0, (int32_t)(PROGRAM_HANDLER - PROGRAM_VECTOR) - 8),
+        program_insn(INSN_auipc, 6, 0, 0, 0), program_insn(INSN_ld, 7, 6, 0, 0x100),
+        program_insn(INSN_addi, 7, 7, 0, 1), program_insn(INSN_sd, 0, 6, 7, 0x100),
+        program_insn(INSN_mret, 0, 0, 0, 0),
+    };
+    load_words(ram + (PROGRAM_VECTOR - PROGRAM_RAM), insns, sizeof insns / sizeof insns[0]);
+}
+
 /* Skips the instruction. */
 static void load_handler_s(uint8_t *ram)
 {
@@ -137,6 +151,7 @@ void program_load(const struct program *program, uint8_t *ram)
     memset(ram, 0, PROGRAM_DATA - PROGRAM_RAM);
     load_handler(program, ram);
     load_handler_s(ram);
+    load_vector(ram);
     load_tables(program, ram);
     uint8_t *code = ram + (PROGRAM_CODE - PROGRAM_RAM);
     for (unsigned i = 0; i < program->count; i++) {
