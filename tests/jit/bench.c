@@ -75,14 +75,19 @@ void bench_finish(struct bench *bench)
     host_mutex_finish(&bench->lock);
 }
 
-void bench_write(struct bench *bench, unsigned csr, uint64_t value)
+static void hart_write(struct riscv_hart *hart, unsigned csr, uint64_t value)
 {
     uint64_t old;
-    uint8_t priv = bench->hart->priv;
-    bench->hart->priv = PRIV_M;
-    bool ok = riscv_csr(bench->hart, csr, CSR_WRITE, value, &old);
+    uint8_t priv = hart->priv;
+    hart->priv = PRIV_M;
+    bool ok = riscv_csr(hart, csr, CSR_WRITE, value, &old);
     assert(ok);
-    bench->hart->priv = priv;
+    hart->priv = priv;
+}
+
+void bench_write(struct bench *bench, unsigned csr, uint64_t value)
+{
+    hart_write(bench->hart, csr, value);
 }
 
 static uint64_t special(uint64_t *state)
@@ -122,47 +127,52 @@ static uint64_t special_f(uint64_t *state)
     }
 }
 
-static void bench_start_csrs(struct bench *bench, const struct program *program, uint64_t *state)
+static void hart_start_csrs(struct riscv_hart *h, const struct program *program, uint64_t offset,
+                            uint64_t *state)
 {
-    bench_write(bench, 0x305, PROGRAM_VECTOR);
-    bench_write(bench, 0x105, PROGRAM_HANDLER_S);
-    bench_write(bench, 0x3b0, UINT64_MAX);
-    bench_write(bench, 0x3a0, 0x1f);
-    bench_write(bench, 0x306, 7); /* counters may be read everywhere */
-    bench_write(bench, 0x106, 7);
-    bench_write(bench, 0x30a, 0xf0); /* cache block operations */
-    bench_write(bench, 0x10a, 0xf0);
-    bench_write(bench, 0x340, program_random(state)); /* mscratch: the handler's turns */
-    bench_write(bench, 0x302, program->delegate ? 0xb0fe & ~(1u << 1) : 0);
-    bench_write(bench, 0x180, program->paged ? UINT64_C(8) << 60 | PROGRAM_TABLES >> 12 : 0);
+    hart_write(h, 0x305, PROGRAM_VECTOR + offset);
+    hart_write(h, 0x105, PROGRAM_HANDLER_S + offset);
+    hart_write(h, 0x3b0, UINT64_MAX);
+    hart_write(h, 0x3a0, 0x1f);
+    hart_write(h, 0x306, 7); /* counters may be read everywhere */
+    hart_write(h, 0x106, 7);
+    hart_write(h, 0x30a, 0xf0); /* cache block operations */
+    hart_write(h, 0x10a, 0xf0);
+    hart_write(h, 0x340, program_random(state)); /* mscratch: the handler's turns */
+    hart_write(h, 0x302, program->delegate ? 0xb0fe & ~(1u << 1) : 0);
+    hart_write(h, 0x180, program->paged ? UINT64_C(8) << 60 | PROGRAM_TABLES >> 12 : 0);
     uint64_t r = program_random(state);
-    bench_write(bench, 0x300, r % 16 == 0 ? 0 : 0x2000 | (r >> 40 & 3) << 20);
+    hart_write(h, 0x300, r % 16 == 0 ? 0 : 0x2000 | (r >> 40 & 3) << 20);
     if (r % 16 != 0) {
-        bench_write(bench, 0x003, (r >> 8) % 3 == 0 ? (r >> 16 & 0x1f) | (r >> 24) % 5 << 5 : 0);
+        hart_write(h, 0x003, (r >> 8) % 3 == 0 ? (r >> 16 & 0x1f) | (r >> 24) % 5 << 5 : 0);
     }
 }
 
-void bench_start(struct bench *bench, const struct program *program)
+void bench_start_hart(struct riscv_hart *h, const struct program *program, uint64_t offset)
 {
-    struct riscv_hart *h = bench->hart;
     uint64_t state = program->seed ^ 0xf00d;
-    program_load(program, bench->ram.base);
-    h->reset_pc = PROGRAM_CODE;
+    h->reset_pc = PROGRAM_CODE + offset;
     riscv_hart_reset(h);
-    bench_start_csrs(bench, program, &state);
+    hart_start_csrs(h, program, offset, &state);
     for (unsigned i = 1; i < 32; i++) {
         h->x[i] = special(&state);
         h->f[i] = special_f(&state);
     }
     h->f[0] = special_f(&state);
-    h->x[5] = PROGRAM_X5;
+    h->x[5] = PROGRAM_X5 + offset;
     h->x[31] = 60;
     h->priv = program->start;
     riscv_update_banks(h);
     h->instret = 0;
+}
+
+void bench_start(struct bench *bench, const struct program *program)
+{
+    program_load(program, bench->ram.base);
+    bench_start_hart(bench->hart, program, 0);
     bench->device = program->seed;
     bench->stopped = false;
-    atomic_store(&h->hart.requests, 0);
+    atomic_store(&bench->hart->hart.requests, 0);
 }
 
 /* Stops programs that do not end: some random loops do not. */

@@ -42,5 +42,9 @@ void bench_step(struct bench *bench);
 /* Ends bench_run soon. */
 void bench_stop(struct bench *bench);
 
+/* Gives a parked hart the starting state of a program that lies `offset` bytes behind the usual
+ * place. */
+void bench_start_hart(struct riscv_hart *hart, const struct program *program, uint64_t offset);
+
 /* Writes a CSR whatever the mode. */
 void bench_write(struct bench *bench, unsigned csr, uint64_t value);

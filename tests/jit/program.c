@@ -62,6 +62,7 @@ struct maker {
     struct program *program;
     uint64_t state;
     unsigned limit; /* items of the random part */
+    bool plain;
 };
 
 static unsigned maker_pick(struct maker *maker, unsigned limit)
@@ -132,6 +133,12 @@ static bool is_atomic(enum isa_uop uop)
     return uop_has_prefix(uop, prefixes);
 }
 
+static bool is_reserving(enum isa_uop uop)
+{
+    static const char *const prefixes[] = { "lr_", "sc_", NULL };
+    return uop_has_prefix(uop, prefixes);
+}
+
 /* The offset of data that is mostly aligned to 8, and anywhere else now and then. */
 static int32_t maker_offset(struct maker *maker)
 {
@@ -182,7 +189,7 @@ static void add_row(struct maker *maker)
     enum isa_row_id id = (enum isa_row_id)maker_pick(maker, INSN_COUNT);
     const struct isa_row *row = &isa_rows[id];
     const struct isa_format *format = &isa_formats[row->format];
-    if (is_system(row->uop)) {
+    if (is_system(row->uop) || (maker->plain && is_reserving(row->uop))) {
         return;
     }
     struct isa_insn insn = program_insn(id, 0, 0, 0, maker_immediate(maker, format->imm));
@@ -425,11 +432,13 @@ static void add_any(struct maker *maker)
         void (*add)(struct maker *maker);
     } kinds[] = {
         { 60, add_row }, { 14, add_compressed }, { 3, add_short_jump }, { 2, add_call },
-        { 2, add_indirect }, { 1, add_patch }, { 3, add_trap }, { 3, add_csr },
+        { 2, add_indirect }, { 3, add_trap }, { 3, add_csr }, { 1, add_patch },
         { 1, add_status }, { 2, add_device }, { 1, add_cache_block }, { 1, add_reserved },
         { 1, add_return }, { 1, add_fence },
     };
-    unsigned left = maker_pick(maker, 95), kind = 0, first = maker->program->count;
+    enum { PLAIN = 87, ALL = 95 }; /* the first seven are plain */
+    unsigned left = maker_pick(maker, maker->plain ? PLAIN : ALL), kind = 0;
+    unsigned first = maker->program->count;
     while (left >= kinds[kind].weight) {
         left -= kinds[kind++].weight;
     }
@@ -451,6 +460,17 @@ static void maker_settle_jumps(struct program *program)
     }
 }
 
+static void maker_fill(struct maker *maker)
+{
+    maker->limit = 8 + maker_pick(maker, 220);
+    add(maker, INSN_csrrs, 10, 0, 0, 0xc02); /* counted from here on */
+    while (maker->program->count < maker->limit) {
+        add_any(maker);
+    }
+    program_finish(maker->program);
+    maker_settle_jumps(maker->program);
+}
+
 void program_generate(struct program *program, uint64_t seed)
 {
     struct maker maker = { .program = program, .state = seed };
@@ -463,11 +483,12 @@ void program_generate(struct program *program, uint64_t seed)
     if (program->paged && program->start != PRIV_M) {
         program->start = program->user ? PRIV_U : PRIV_S;
     }
-    maker.limit = 8 + maker_pick(&maker, 220);
-    add(&maker, INSN_csrrs, 10, 0, 0, 0xc02); /* counted from here on */
-    while (program->count < maker.limit) {
-        add_any(&maker);
-    }
-    program_finish(program);
-    maker_settle_jumps(program);
+    maker_fill(&maker);
+}
+
+void program_generate_plain(struct program *program, uint64_t seed)
+{
+    struct maker maker = { .program = program, .state = seed, .plain = true };
+    *program = (struct program){ .seed = seed, .start = PRIV_M };
+    maker_fill(&maker);
 }

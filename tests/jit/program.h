@@ -51,6 +51,10 @@ struct program {
 /* Makes the program of a seed. */
 void program_generate(struct program *program, uint64_t seed);
 
+/* Makes one that has no effects but on its data, does not depend on when it is run or what runs
+ * beside it, and may lie anywhere: no paging, device, LR or SC, nor code that changes itself. */
+void program_generate_plain(struct program *program, uint64_t seed);
+
 /* Appends an instruction. */
 struct program_item *program_add(struct program *program, struct isa_insn insn);
 

@@ -60,7 +60,8 @@ static struct {
     unsigned taken;
 } plan;
 
-static void loop_program(struct program *program, const struct loop *loop, bool user, int32_t rounds)
+static void loop_program(struct program *program, const struct loop *loop, bool user,
+                         int32_t rounds)
 {
     *program = (struct program){ .seed = 7, .start = user ? PRIV_U : PRIV_M };
     program_add(program, program_insn(INSN_csrrs, 10, 0, 0, 0xc02));
