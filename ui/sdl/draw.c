@@ -208,7 +208,9 @@ static struct box over_draw(struct window *window)
         sheet_draw(&window->sheet, &window->text, &window->canvas);
         canvas_unclip(&window->canvas);
         chrome_upload(window, window->content);
-        return window->content;
+        return screen_has_picture(window_screen(window))
+                   ? sheet_box(&window->sheet, &window->text, window->content)
+                   : window->content;
     }
     struct box popup = menu_popup_box(&window->menu, &window->text);
     if (popup.width > 0) {
@@ -218,17 +220,31 @@ static struct box over_draw(struct window *window)
     return popup;
 }
 
+/* Under a sheet the guest's picture is seen, but as what it is: out of reach. */
+static void picture_dim(struct window *window)
+{
+    const SDL_Rect rect = { window->content.x, window->content.y, window->content.width,
+                            window->content.height };
+    SDL_SetRenderDrawBlendMode(window->renderer, SDL_BLENDMODE_BLEND);
+    SDL_SetRenderDrawColor(window->renderer, 0, 0, 0, 0x80);
+    SDL_RenderFillRect(window->renderer, &rect);
+    SDL_SetRenderDrawBlendMode(window->renderer, SDL_BLENDMODE_NONE);
+}
+
 static void window_show(struct window *window, struct box over)
 {
     struct screen *screen = window_screen(window);
     SDL_SetRenderDrawColor(window->renderer, COLOR_BACKDROP >> 16, COLOR_BACKDROP >> 8 & 0xff,
                            COLOR_BACKDROP & 0xff, 0xff);
-    if (screen_has_picture(screen) && !window->sheet.title) {
+    if (screen_has_picture(screen)) {
         struct box picture = screen_box(window, screen);
         if (picture.width < window->content.width || picture.height < window->content.height) {
             SDL_RenderClear(window->renderer);
         }
         screen_render(window, screen);
+        if (window->sheet.title) {
+            picture_dim(window);
+        }
     } else {
         chrome_render(window, window->content);
     }

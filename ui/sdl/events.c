@@ -43,6 +43,19 @@ void window_release(struct window *window)
     window->selecting = false;
 }
 
+void window_exchange_clipboard(struct window *window, bool host)
+{
+    struct clipboard *clipboard = window->session ? session_clipboard(window->session) : NULL;
+    char *own = clipboard && host ? SDL_GetClipboardText() : NULL;
+    g_autofree char *theirs = clipboard ? clipboard_host_take(clipboard) : NULL;
+    if (own && *own) {
+        clipboard_host_set(clipboard, own);
+    } else if (theirs) {
+        SDL_SetClipboardText(theirs);
+    }
+    SDL_free(own);
+}
+
 static void window_resized(struct window *window)
 {
     GError *error = NULL;
@@ -102,6 +115,7 @@ void window_event(struct window *window, const SDL_Event *event)
     case SDL_MOUSEBUTTONDOWN:
     case SDL_MOUSEBUTTONUP: on_button(window, &event->button); break;
     case SDL_MOUSEWHEEL: on_wheel(window, &event->wheel); break;
+    case SDL_CLIPBOARDUPDATE: window_exchange_clipboard(window, true); break;
     case SDL_FINGERDOWN:
     case SDL_FINGERMOTION:
     case SDL_FINGERUP: on_finger(window, &event->tfinger); break;

@@ -131,6 +131,9 @@ void window_prepare_wake(void);
 /* Waits for events, a wake-up or the time to draw, and handles what came. */
 void window_wait(struct window *window);
 
+/* Exchanges text between the host's clipboard and the guest's; `host`: the host's has changed. */
+void window_exchange_clipboard(struct window *window, bool host);
+
 /* Handles one event of SDL. */
 void window_event(struct window *window, const SDL_Event *event);
 

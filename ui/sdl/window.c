@@ -174,6 +174,7 @@ static void window_attach(struct window *window, struct machine *machine)
         window->screen[i] = (struct screen){ .display = machine_display(machine, i) };
         screen_wish(window, &window->screen[i]);
     }
+    window_exchange_clipboard(window, true);
     window->shown += window->screen_count - consoles_from;
     if (window->console_count == 0) {
         window->shown = 0;
@@ -230,6 +231,7 @@ static bool window_take(struct window *window)
     if (machine) {
         window_attach(window, machine);
     }
+    window_exchange_clipboard(window, false);
     window->stale |= console_take_all(window) ? PART_CONTENT : 0;
     window->stale |= screen_take_all(window) ? PART_SHOW : 0;
     for (char *text = session_message(window->session); text;

@@ -129,6 +129,9 @@ static void session_watch(struct session *session, session_wake_fn *wake)
         display_set_viewer(machine_display(machine, i), wake, session->opaque);
     }
     input_set_listener(machine_input(machine), wake, session->opaque);
+    if (session->options->config->clipboard) {
+        clipboard_set_host_listener(session->options->config->clipboard, wake, session->opaque);
+    }
 }
 
 void session_attach(struct session *session, const struct monitor_options *options,
@@ -201,6 +204,14 @@ struct machine *session_machine(struct session *session)
     struct machine *machine = session->open ? session->options->machine : NULL;
     host_mutex_unlock(&session->lock);
     return machine;
+}
+
+struct clipboard *session_clipboard(struct session *session)
+{
+    host_mutex_lock(&session->lock);
+    struct clipboard *clipboard = session->open ? session->options->config->clipboard : NULL;
+    host_mutex_unlock(&session->lock);
+    return clipboard;
 }
 
 static void order_run(void *opaque)

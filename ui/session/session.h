@@ -13,6 +13,7 @@
 
 #include "emu/chardev/vc.h"
 #include "emu/control/monitor.h"
+#include "emu/display/clipboard.h"
 #include "emu/display/display.h"
 #include "emu/machine.h"
 
@@ -76,6 +77,9 @@ void session_get_status(struct session *session, struct session_status *ret_stat
 
 /* The machine, for its outputs and its input: NULL unless it runs or is paused. Window's side. */
 struct machine *session_machine(struct session *session);
+
+/* The clipboard that the machine shares with the host; NULL as session_machine. Window's side. */
+struct clipboard *session_clipboard(struct session *session);
 
 /* Runs a command of the monitor soon. What it answers, if anything, comes by session_message.
  * False when there is no machine. Window's side. */

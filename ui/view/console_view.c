@@ -31,6 +31,7 @@ void console_view_finish(struct console_view *view)
 void console_view_place(struct console_view *view, const struct text *text, struct box box)
 {
     int padding = text_scaled(text, PADDING);
+    view->padding = padding;
     view->cell_width = MAX(text->font[TEXT_MONO].metrics.advance, 1);
     view->cell_height = MAX(text_height(text, TEXT_MONO), 1);
     view->box = box;
@@ -51,13 +52,11 @@ static bool cell_same(const struct console_cell *a, const struct console_cell *b
            c->italic == d->italic && c->underline == d->underline && c->strike == d->strike;
 }
 
-static struct box cell_box(const struct console_view *view, const struct text *text,
-                           unsigned column, unsigned row)
+static struct box cell_box(const struct console_view *view, unsigned column, unsigned row)
 {
-    int padding = text_scaled(text, PADDING);
-    return (struct box){ view->box.x + padding + (int)column * view->cell_width,
-                         view->box.y + padding + (int)row * view->cell_height, view->cell_width,
-                         view->cell_height };
+    return (struct box){ view->box.x + view->padding + (int)column * view->cell_width,
+                         view->box.y + view->padding + (int)row * view->cell_height,
+                         view->cell_width, view->cell_height };
 }
 
 static void cell_draw(const struct console_cell *shown, struct box box, struct text *text,
@@ -148,7 +147,7 @@ struct box console_view_draw(struct console_view *view, struct text *text, struc
             }
             *drawn = now;
             if (now.cell.width > 0) {
-                struct box box = cell_box(view, text, column, row);
+                struct box box = cell_box(view, column, row);
                 cell_draw(&now, box, text, canvas);
                 box.width *= now.cell.width;
                 touched = box_around(touched, box);
@@ -164,8 +163,8 @@ struct box console_view_draw(struct console_view *view, struct text *text, struc
 
 struct terminal_place console_view_at(const struct console_view *view, int x, int y)
 {
-    int column = (x - view->box.x) / MAX(view->cell_width, 1);
-    int row = (y - view->box.y) / MAX(view->cell_height, 1);
+    int column = (x - view->box.x - view->padding) / MAX(view->cell_width, 1);
+    int row = (y - view->box.y - view->padding) / MAX(view->cell_height, 1);
     return (struct terminal_place){
         .line = terminal_view(view->terminal) + CLAMP(row, 0, (int)view->rows - 1),
         .column = (unsigned)CLAMP(column, 0, (int)view->columns - 1),

@@ -12,7 +12,7 @@ struct console_cell;
 struct console_view {
     struct terminal *terminal; /* not owned */
     struct box box;
-    int cell_width, cell_height;
+    int cell_width, cell_height, padding;
     unsigned columns, rows;
     struct console_cell *drawn; /* what the canvas shows; NULL: nothing */
 };

@@ -84,6 +84,14 @@ static void layout_finish(struct layout *layout)
     g_strfreev(layout->next);
 }
 
+struct box sheet_box(const struct sheet *sheet, struct text *text, struct box clip)
+{
+    struct layout layout;
+    layout_init(&layout, sheet, text, clip);
+    layout_finish(&layout);
+    return layout.box;
+}
+
 static int lines_draw(char **lines, struct text *text, struct canvas *canvas, int x, int y,
                       uint32_t color)
 {

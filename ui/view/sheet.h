@@ -27,6 +27,9 @@ void sheet_add_button(struct sheet *sheet, enum command command);
 /* Takes it away. */
 void sheet_hide(struct sheet *sheet);
 
+/* Where it lies in the middle of a clip. */
+struct box sheet_box(const struct sheet *sheet, struct text *text, struct box clip);
+
 /* Draws it in the middle of the clip, which it darkens. */
 void sheet_draw(const struct sheet *sheet, struct text *text, struct canvas *canvas);
 

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""The window, driven as a person would: typed text arrives once and in order, views, sheets, ends.
+
+usage: window.py PROGRAM
+Runs an X server of its own; a Windows program is run on the display that its wrapper has.
+"""
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = os.path.abspath(sys.argv[1])
+WRAPPER = os.environ.get("MESON_EXE_WRAPPER", "").split()
+WINDOWS = PROGRAM.endswith(".exe")
+LIMIT_S = 90
+LOOP = b"\x6f\0\0\0"  # j .
+LINE = "help quit xyzzy 0123456789 the quick brown fox"
+children = []
+firmware = tempfile.NamedTemporaryFile(suffix=".bin")
+firmware.write(LOOP)
+firmware.flush()
+MACHINE = ["-M", "virt", "-m", "64M", "-bios", firmware.name, "-display", "sdl"]
+
+
+@atexit.register
+def end_children():
+    for child in reversed(children):
+        if child.poll() is None:
+            child.kill()
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(f"not ok: {what}")
+
+
+def background(*command, **keywords):
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, **keywords)
+    children.append(child)
+    return child
+
+
+def missing():
+    return [tool for tool in ["Xvfb", "openbox", "xdotool", "xclip"]
+            if subprocess.run(["which", tool], stdout=subprocess.DEVNULL).returncode != 0]
+
+
+def display_open():
+    """An X server with a window manager; returns it."""
+    reader, writer = os.pipe()
+    server = background("Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x900x24",
+                        "-nolisten", "tcp", pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    with os.fdopen(reader) as numbers:
+        number = numbers.readline().strip()
+    check(number, "Xvfb did not start")
+    os.environ["DISPLAY"] = f":{number}"
+    background("openbox", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return server
+
+
+def wait_for(what, probe):
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        value = probe()
+        if value:
+            return value
+        time.sleep(0.1)
+    sys.exit(f"not ok: {what}: not within {LIMIT_S} s")
+
+
+def xdo(*arguments):
+    done = subprocess.run(["xdotool", *map(str, arguments)], capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def window_open(name, *arguments):
+    """Starts the program; returns it and its window, which has the keyboard."""
+    child = background(*WRAPPER, PROGRAM, *arguments, "-name", name, stderr=subprocess.PIPE)
+    window = wait_for("a window", lambda: xdo("search", "--name", f"^{name} - Tinamou"))
+    window = window.splitlines()[0]
+    xdo("windowactivate", "--sync", window)
+    return child, window
+
+
+def copied(window):
+    """What the shown console has, by way of the clipboard."""
+    subprocess.run(["xclip", "-selection", "clipboard"], input=b"nothing", check=True)
+    xdo("key", "--window", 0, "ctrl+shift+a", "ctrl+shift+c")
+
+    def probe():
+        out = subprocess.run(["xclip", "-o", "-selection", "clipboard"], capture_output=True)
+        return out.stdout.decode() if out.stdout != b"nothing" else ""
+    return wait_for("a copy of the console", probe)
+
+
+def ended(child, what):
+    try:
+        _, errors = child.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"not ok: {what}: still running after {LIMIT_S} s")
+    return child.returncode, errors.decode()
+
+
+def test_console():
+    """Each key arrives once, in order; what is shown can be copied; 'quit' ends the program."""
+    child, window = window_open("console", *MACHINE)
+    check("Ctrl+Shift+G" in xdo("getwindowname", window), "the title says how to free the mouse")
+    text = ""
+    for _ in range(4):
+        text = copied(window)
+        if "monitor - type 'help'" in text:
+            break
+        xdo("key", "ctrl+shift+t")
+        time.sleep(0.3)
+    check("monitor - type 'help'" in text, f"the monitor is one of the views:\n{text}")
+    xdo("type", "--delay", "20", LINE)
+    xdo("key", "Return")
+    text = wait_for("the monitor's answer", lambda: (lambda t: t if "end the" in t or
+                                                    "no command" in t else "")(copied(window)))
+    lines = text.splitlines()
+    check(f"(tinamou) {LINE}" in lines, f"typed keys arrive once and in order:\n{text}")
+    subprocess.run(["xclip", "-selection", "clipboard"], input=b"quit", check=True)
+    xdo("key", "ctrl+shift+v")
+    xdo("key", "Return")
+    status, errors = ended(child, "'quit' in the monitor")
+    check(status == 0, f"status {status} after quit: {errors}")
+
+
+def test_close():
+    """The close button asks first; the second button of the sheet ends the machine."""
+    child, window = window_open("close", *MACHINE)
+    time.sleep(0.5)
+    xdo("key", "ctrl+shift+q")
+    time.sleep(0.5)
+    check(child.poll() is None, "the machine goes on until the user has answered")
+    xdo("key", "Escape")  # the last button: turn off now
+    status, errors = ended(child, "'Turn off now'")
+    check(status == 0, f"status {status} after turning off: {errors}")
+
+
+def test_lost_display(server):
+    """A display that goes away ends the machine in order, and says so."""
+    child, _ = window_open("lost", *MACHINE)
+    time.sleep(0.5)
+    server.send_signal(signal.SIGKILL)
+    status, errors = ended(child, "the display went away")
+    check(status != 0 and "the display has gone away" in errors, f"status {status}: {errors}")
+
+
+def test_no_display():
+    """Without a display the program says what to do."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment["SDL_VIDEODRIVER"] = "x11"
+    done = subprocess.run([PROGRAM, *MACHINE], env=environment, capture_output=True, text=True,
+                          timeout=LIMIT_S, stdin=subprocess.DEVNULL)
+    check(done.returncode == 1 and "-nographic" in done.stderr, f"no display: {done.stderr}")
+
+
+def main():
+    absent = missing()
+    if absent or (WINDOWS and not os.environ.get("DISPLAY")):
+        print(f"cannot run here: {', '.join(absent) or 'no display'}")
+        sys.exit(77)
+    server = None if WINDOWS else display_open()
+    tests = [test_console, test_close]
+    for test in tests:
+        test()
+        print("ok", test.__name__)
+    if server:
+        test_lost_display(server)
+        test_no_display()
+        print("ok test_lost_display, test_no_display")
+
+
+main()
