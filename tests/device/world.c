@@ -22,6 +22,10 @@ void world_start(struct world *world)
 void world_finish(struct world *world)
 {
     world_settle(world);
+    aio_context_drop_clock(world->ctx, &world->virtual_clock);
+    aio_context_drop_clock(world->ctx, &world->wall_clock);
+    aio_clock_finish(&world->virtual_clock);
+    aio_clock_finish(&world->wall_clock);
     bus_free(world->bus);
     g_free(world->ram);
     host_mutex_finish(&world->lock);
