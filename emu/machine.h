@@ -12,6 +12,7 @@
 #include <glib.h>
 
 #include "aio/context.h"
+#include "emu/block/block.h"
 #include "emu/chardev/chardev.h"
 #include "emu/display/input.h"
 #include "emu/mem/bus.h"
@@ -30,7 +31,8 @@ struct machine_drive {
     char *path;
     char *serial;
     uint64_t memory_size; /* with no path: a disk in memory of so many bytes, which is lost */
-    bool read_only, snapshot, sync_each, ignore_flush;
+    bool read_only, snapshot, sync_each, ignore_flush, discard;
+    enum block_detect detect_zeroes;
 };
 
 /* A network (-netdev user). */
@@ -100,7 +102,7 @@ struct machine_config {
     GPtrArray *drives;  /* of struct machine_drive */
     GPtrArray *nets;    /* of struct machine_net */
     GPtrArray *devices; /* of struct machine_device */
-    bool ramfb;          /* firmware may draw on the first screen */
+    bool ramfb;         /* firmware may draw on the first screen */
     struct machine_flash flash[2];
     /* Chardevs are made by the caller, before machine_new, on machine_context(). */
     struct chardev *serial;      /* NULL: none */

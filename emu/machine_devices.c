@@ -36,6 +36,8 @@ static bool machine_open_drive(struct machine *machine, const struct machine_dri
         .snapshot = drive->snapshot,
         .sync_each = drive->sync_each,
         .ignore_flush = drive->ignore_flush,
+        .discard = drive->discard,
+        .detect_zeroes = drive->detect_zeroes,
     };
     if (g_hash_table_contains(machine->blocks, drive->id)) {
         return machine_fail(error, "drive id '%s' is given twice%s", drive->id, "");
@@ -48,8 +50,7 @@ static bool machine_open_drive(struct machine *machine, const struct machine_dri
     return true;
 }
 
-static bool machine_open_net(struct machine *machine, const struct machine_net *net,
-                             GError **error)
+static bool machine_open_net(struct machine *machine, const struct machine_net *net, GError **error)
 {
     const struct net_user_options options = {
         .id = net->id,
@@ -152,8 +153,7 @@ static struct virtio_device *machine_new_blk(struct machine *machine,
                                              const struct machine_device *options, const char *id,
                                              GError **error)
 {
-    struct block *block =
-        machine_take(machine, machine->blocks, "drive", options->backend, error);
+    struct block *block = machine_take(machine, machine->blocks, "drive", options->backend, error);
     return block != NULL ? virtio_blk_new(id, &machine->services, block, options->serial, error)
                          : NULL;
 }
@@ -194,11 +194,14 @@ static struct virtio_device *machine_new_gpu(struct machine *machine,
                                              GError **error)
 {
     const struct machine_gpu *gpu = &options->gpu;
-    const struct display_request first = { .connected = true, .width = gpu->xres,
+    const struct display_request first = { .connected = true,
+                                           .width = gpu->xres,
                                            .height = gpu->yres };
     if (!g_hash_table_add(machine->used, g_strdup("gpu"))) {
-        machine_fail(error, "'%s' is a second GPU, but the machine has one: give it more outputs "
-                     "with max_outputs=%s", id, "N");
+        machine_fail(error,
+                     "'%s' is a second GPU, but the machine has one: give it more outputs "
+                     "with max_outputs=%s",
+                     id, "N");
         return NULL;
     }
     display_set_request(machine->display[0], &first);
@@ -213,14 +216,14 @@ static struct virtio_device *machine_new_virtio(struct machine *machine,
 {
     const char *id = options->id != NULL ? options->id : slot;
     switch (options->kind) {
-    case DEVICE_BLK:     return machine_new_blk(machine, options, id, error);
-    case DEVICE_NET:     return machine_new_net(machine, options, id, error);
+    case DEVICE_BLK: return machine_new_blk(machine, options, id, error);
+    case DEVICE_NET: return machine_new_net(machine, options, id, error);
     case DEVICE_CONSOLE: return machine_new_console(machine, config, options, id, error);
-    case DEVICE_RNG:     return virtio_rng_new(id, &machine->services, error);
+    case DEVICE_RNG: return virtio_rng_new(id, &machine->services, error);
     case DEVICE_INPUT:
         return virtio_input_new(id, &machine->services, machine->input, options->input,
                                 options->serial, error);
-    case DEVICE_GPU:     return machine_new_gpu(machine, options, id, error);
+    case DEVICE_GPU: return machine_new_gpu(machine, options, id, error);
     }
     g_assert_not_reached();
 }
@@ -278,8 +281,15 @@ static bool fw_cfg_number(struct device *fw_cfg, uint16_t key, size_t value, GEr
 static bool machine_fill_fw_cfg(struct machine *machine, const struct machine_config *config,
                                 GError **error)
 {
-    enum { HART_COUNT = 5, KERNEL_SIZE = 8, INITRD_SIZE = 11, KERNEL_DATA = 17, INITRD_DATA = 18,
-           COMMAND_SIZE = 20, COMMAND_DATA = 21 };
+    enum {
+        HART_COUNT = 5,
+        KERNEL_SIZE = 8,
+        INITRD_SIZE = 11,
+        KERNEL_DATA = 17,
+        INITRD_DATA = 18,
+        COMMAND_SIZE = 20,
+        COMMAND_DATA = 21
+    };
     struct device *fw_cfg = machine->device[VIRT_FW_CFG];
     const struct image *kernel = &machine->boot.kernel, *initrd = &machine->boot.initrd;
     const char *command = config->append != NULL ? config->append : "";
@@ -323,8 +333,8 @@ bool machine_add_devices(struct machine *machine, const struct machine_config *c
     syscon_connect(machine->device[VIRT_TEST], machine_syscon_exit, machine);
     uart16550_connect(machine->device[VIRT_UART], config->serial);
     if (config->ramfb) {
-        machine->ramfb = ramfb_new(&machine->services, machine->device[VIRT_FW_CFG],
-                                   machine->display[0], error);
+        machine->ramfb =
+            ramfb_new(&machine->services, machine->device[VIRT_FW_CFG], machine->display[0], error);
         if (machine->ramfb == NULL) {
             return false;
         }

@@ -26,7 +26,8 @@ enum file_error {
     FILE_ERROR_IO = -1,       /* anything not below */
     FILE_ERROR_NO_SPACE = -2, /* disk full, quota, file too large */
     FILE_ERROR_READ_ONLY = -3,
-    FILE_ERROR_AGAIN = -4, /* host_file_read_cached: it would have to wait */
+    FILE_ERROR_AGAIN = -4,       /* host_file_read_cached: it would have to wait */
+    FILE_ERROR_UNSUPPORTED = -5, /* host_file_zero: where this file lies, there is no way */
 };
 
 /* A piece of memory that takes part in a transfer. */
@@ -81,6 +82,10 @@ int host_file_flush(struct host_file *file);
 
 /* Sets the length; growing reads as zeros. 0 or an error. */
 int host_file_truncate(struct host_file *file, uint64_t size);
+
+/* Makes what the file has of a range read as zeros without writing it; with `release` the host may
+ * take the room back. 0 or an error; FILE_ERROR_UNSUPPORTED has changed nothing. */
+int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool release);
 
 /* Locks the whole file until close against others who lock it: shared for readers, else exclusive
  * (needs HOST_FILE_WRITE). The error names the process that has it, where the host tells. */

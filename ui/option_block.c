@@ -15,10 +15,11 @@ enum drive_cache {
     CACHE_UNSAFE
 };
 enum drive_media { MEDIA_DISK, MEDIA_CDROM };
+enum drive_discard { DISCARD_IGNORE, DISCARD_OFF, DISCARD_UNMAP, DISCARD_ON };
 
 struct drive_keys {
     char *file, *id, *format, *serial;
-    unsigned interface, cache, media;
+    unsigned interface, cache, media, discard, detect_zeroes;
     uint64_t unit;
     bool read_only, snapshot;
 };
@@ -28,9 +29,9 @@ static const char *const caches[] = { "writeback",  "none",   "writethrough",
                                       "directsync", "unsafe", NULL };
 static const char *const medias[] = { "disk", "cdrom", NULL };
 static const char *const ios[] = { "threads", "native", "io_uring", NULL };
-static const char *const discards[] = { "ignore", "off", NULL };
+static const char *const discards[] = { "ignore", "off", "unmap", "on", NULL };
+static const char *const detects[] = { "off", "on", "unmap", NULL };
 static const char *const reports[] = { "report", NULL };
-static const char *const only_off[] = { "off", NULL };
 
 #define FLASH_BANKS  2
 #define DRIVE(field) offsetof(struct drive_keys, field)
@@ -48,8 +49,9 @@ static const struct key_row drive_rows[] = {
     { "media", KEY_CHOICE, DRIVE(media), "cdrom: read-only", medias, 0 },
     { "serial", KEY_STRING, DRIVE(serial), "the serial number that the guest sees", NULL, 0 },
     { "aio", KEY_FIXED, 0, "a wish; the best there is is taken", ios, 0 },
-    { "discard", KEY_FIXED, 0, "a guest's discards are ignored", discards, 0 },
-    { "detect-zeroes", KEY_FIXED, 0, "zeroes are written as they are", only_off, 0 },
+    { "discard", KEY_CHOICE, DRIVE(discard), "unmap: the host gets room back", discards, 0 },
+    { "detect-zeroes", KEY_CHOICE, DRIVE(detect_zeroes), "writes of zeros alone take no room",
+      detects, 0 },
     { "werror", KEY_FIXED, 0, "the guest hears of errors", reports, 0 },
     { "rerror", KEY_FIXED, 0, "the guest hears of errors", reports, 0 },
     { NULL, KEY_FIXED, 0, NULL, NULL, 0 },
@@ -104,6 +106,8 @@ static void drive_add(struct plan *plan, const struct drive_keys *keys)
     drive->snapshot = keys->snapshot;
     drive->sync_each = keys->cache == CACHE_WRITETHROUGH || keys->cache == CACHE_DIRECTSYNC;
     drive->ignore_flush = keys->cache == CACHE_UNSAFE;
+    drive->discard = keys->discard >= DISCARD_UNMAP;
+    drive->detect_zeroes = keys->detect_zeroes; /* the same order */
     g_ptr_array_add(plan->config.drives, drive);
     if (keys->interface == IF_VIRTIO) {
         struct machine_device *device = plan_add_device(plan->tail, DEVICE_BLK);

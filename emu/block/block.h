@@ -20,7 +20,16 @@
 struct block;
 struct block_request;
 
-enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
+enum block_op {
+    BLOCK_READ,
+    BLOCK_WRITE,
+    BLOCK_FLUSH,
+    BLOCK_ZEROES,  /* what a write of `size` zeros would do, without any in memory */
+    BLOCK_DISCARD, /* nobody will read these `size` bytes before they are written again: a hint */
+};
+
+/* What becomes of writes of nothing but zeros (detect-zeroes=). */
+enum block_detect { DETECT_OFF, DETECT_ZEROES, DETECT_RELEASE };
 
 typedef void block_done_fn(struct block_request *request, int result);
 
@@ -30,6 +39,8 @@ struct block_request {
     uint64_t offset; /* bytes */
     const struct host_vec *vec;
     unsigned vec_count;
+    uint64_t size; /* of the last two, which have no vec */
+    bool release;  /* BLOCK_ZEROES: the host may take the room back, if the disk allows that */
     block_done_fn *done; /* result: 0 or a negative enum file_error */
     /* Private to the driver. */
     struct block *block;
@@ -46,6 +57,8 @@ struct block_options {
     bool snapshot;     /* writes go to memory and are lost at the end (-snapshot) */
     bool sync_each;    /* cache=writethrough, directsync */
     bool ignore_flush; /* cache=unsafe */
+    bool discard;      /* the host takes room back that the guest does not need any more */
+    enum block_detect detect_zeroes;
 };
 
 /* Opens a raw image and locks it against other writers; NULL and `error` name the file and why. */
@@ -60,6 +73,9 @@ uint64_t block_size(const struct block *block);
 
 /* Whether writes are refused. */
 bool block_read_only(const struct block *block);
+
+/* Whether discards do anything. */
+bool block_discards(const struct block *block);
 
 /* Path for reports; "memory" if there is none. */
 const char *block_path(const struct block *block);

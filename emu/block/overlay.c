@@ -137,3 +137,16 @@ int overlay_write(struct overlay *overlay, const uint8_t *data, size_t size, uin
     host_mutex_unlock(&overlay->lock);
     return result;
 }
+
+int overlay_write_zeros(struct overlay *overlay, uint64_t offset, uint64_t size)
+{
+    static const uint8_t zeros[PAGE_SIZE];
+    int result = 0;
+    while (size > 0 && result == 0) {
+        size_t part = overlay_part(offset, (size_t)MIN(size, PAGE_SIZE));
+        result = overlay_write(overlay, zeros, part, offset);
+        offset += part;
+        size -= part;
+    }
+    return result;
+}

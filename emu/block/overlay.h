@@ -22,3 +22,6 @@ int overlay_read(struct overlay *overlay, uint8_t *data, size_t size, uint64_t o
 
 /* Writes; FILE_ERROR_NO_SPACE when the host has no memory left. */
 int overlay_write(struct overlay *overlay, const uint8_t *data, size_t size, uint64_t offset);
+
+/* Writes zeros; the same. */
+int overlay_write_zeros(struct overlay *overlay, uint64_t offset, uint64_t size);

@@ -23,7 +23,8 @@ struct block {
     struct host_file *file;
     struct overlay *overlay; /* NULL: writes go to the file */
     char *path;
-    bool read_only, sync_each, ignore_flush;
+    bool read_only, sync_each, ignore_flush, discard;
+    enum block_detect detect_zeroes;
     bool flush_failed; /* the host has lost writes: no later flush can be a promise */
     uint64_t size;     /* of the file when it was opened */
     /* Requests not yet done, and those of them whose result is there already. */
@@ -35,26 +36,6 @@ struct block {
 
     struct host_mutex lock; /* guards who has the memory of a request; a leaf */
 };
-
-int image_read_vec(struct host_file *file, const struct host_vec *vec, unsigned count,
-                   uint64_t offset)
-{
-    int64_t got = file != NULL ? host_file_read_vec(file, vec, count, offset) : 0;
-    if (got < 0) {
-        return (int)got;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        size_t part = MIN((size_t)got, vec[i].size);
-        memset(vec[i].base + part, 0, vec[i].size - part);
-        got -= (int64_t)part;
-    }
-    return 0;
-}
-
-int image_read(struct host_file *file, uint8_t *data, size_t size, uint64_t offset)
-{
-    return image_read_vec(file, &(struct host_vec){ data, size }, 1, offset);
-}
 
 static int raw_transfer_overlay(struct block *block, const struct block_request *request)
 {
@@ -70,21 +51,26 @@ static int raw_transfer_overlay(struct block *block, const struct block_request 
     return result;
 }
 
+static uint64_t raw_size(const struct block_request *request)
+{
+    uint64_t size = request->size;
+    for (unsigned i = 0; i < request->vec_count; i++) {
+        size += request->vec[i].size;
+    }
+    return size;
+}
+
+/* Bytes that the guest sees: whole sectors. */
+static uint64_t raw_end(const struct block *block)
+{
+    return (block->size + SECTOR_SIZE - 1) / SECTOR_SIZE * SECTOR_SIZE;
+}
+
 /* Whether all of a transfer lies in the image. */
 static bool raw_in_range(const struct block *block, const struct block_request *request)
 {
-    uint64_t left = (block->size + SECTOR_SIZE - 1) / SECTOR_SIZE * SECTOR_SIZE;
-    if (request->offset > left) {
-        return false;
-    }
-    left -= request->offset;
-    for (unsigned i = 0; i < request->vec_count; i++) {
-        if (request->vec[i].size > left) {
-            return false;
-        }
-        left -= request->vec[i].size;
-    }
-    return true;
+    uint64_t end = raw_end(block);
+    return request->offset <= end && raw_size(request) <= end - request->offset;
 }
 
 static bool raw_keeps_nothing(const struct block *block)
@@ -100,12 +86,12 @@ static bool raw_check(const struct block *block, const struct block_request *req
     if (request->op == BLOCK_FLUSH) {
         return !raw_keeps_nothing(block);
     }
-    if (request->op == BLOCK_WRITE && block->read_only) {
+    if (request->op != BLOCK_READ && block->read_only) {
         *ret_result = FILE_ERROR_READ_ONLY;
     } else if (!raw_in_range(block, request)) {
         *ret_result = FILE_ERROR_IO;
     }
-    return *ret_result == 0;
+    return *ret_result == 0 && (request->op != BLOCK_DISCARD || block->discard);
 }
 
 static void raw_complete(struct block_request *request, int result)
@@ -179,8 +165,7 @@ static void raw_transferred(struct file_request *file, int64_t result)
     if (result >= 0 && request->op == BLOCK_READ && block->overlay == NULL) {
         raw_clear_rest(block, request, (uint64_t)result);
     }
-    if (result >= 0 && request->op == BLOCK_WRITE && block->sync_each &&
-        !raw_keeps_nothing(block)) {
+    if (result >= 0 && request->op != BLOCK_READ && block->sync_each && !raw_keeps_nothing(block)) {
         raw_flush(request);
     } else {
         raw_complete(request, result < 0 ? (int)result : 0);
@@ -194,11 +179,45 @@ static int64_t raw_work(struct file_request *file)
     return raw_transfer_overlay(request->block, request);
 }
 
+/* On a worker. What lies behind the end of the file reads as zeros already. */
+static int64_t raw_work_zeroes(struct file_request *file)
+{
+    struct block_request *request = file->opaque;
+    struct block *block = request->block;
+    uint64_t size = raw_size(request);
+    if (block->overlay != NULL) {
+        return overlay_write_zeros(block->overlay, request->offset, size);
+    }
+    size = MIN(size, block->size - MIN(block->size, request->offset));
+    int result = host_file_zero(block->file, request->offset, size, request->release);
+    if (result != FILE_ERROR_UNSUPPORTED) {
+        return result;
+    }
+    return request->op == BLOCK_DISCARD ? 0 : image_write_zeros(block->file, request->offset, size);
+}
+
+/* Whether this makes zeros of a range, and then whether the host may take the room back. */
+static bool raw_zeroes(const struct block *block, struct block_request *request)
+{
+    switch (request->op) {
+    case BLOCK_DISCARD: request->release = true; return true;
+    case BLOCK_ZEROES: request->release &= block->discard; return true;
+    case BLOCK_WRITE:
+        request->release = block->detect_zeroes == DETECT_RELEASE && block->discard;
+        return block->detect_zeroes != DETECT_OFF &&
+               image_is_zero(request->vec, request->vec_count);
+    case BLOCK_READ:
+    case BLOCK_FLUSH: break;
+    }
+    return false;
+}
+
 static void raw_transfer(struct block *block, struct block_request *request)
 {
     enum file_op op = request->op == BLOCK_READ ? FILE_OP_READ : FILE_OP_WRITE;
-    request->file.op = block->overlay != NULL ? FILE_OP_WORK : op;
-    request->file.work = raw_work;
+    bool zeroes = raw_zeroes(block, request);
+    request->file.op = zeroes || block->overlay != NULL ? FILE_OP_WORK : op;
+    request->file.work = zeroes ? raw_work_zeroes : raw_work;
     request->file.vec = request->vec;
     request->file.vec_count = request->vec_count;
     request->file.offset = request->offset;
@@ -206,20 +225,11 @@ static void raw_transfer(struct block *block, struct block_request *request)
     file_io_submit(block->io, &request->file);
 }
 
-static size_t raw_size(const struct block_request *request)
-{
-    size_t size = 0;
-    for (unsigned i = 0; i < request->vec_count; i++) {
-        size += request->vec[i].size;
-    }
-    return size;
-}
-
 /* Reads a little that the host has in its cache, without the way to a worker and back. After
  * misses it tries only now and then. */
 static bool raw_read_quick(struct block *block, struct block_request *request)
 {
-    size_t size = raw_size(request);
+    uint64_t size = raw_size(request);
     if (request->op != BLOCK_READ || block->overlay != NULL || size > QUICK_SIZE_MAX ||
         block->quick_size > QUICK_PASS_MAX - size ||
         (block->quick_misses >= QUICK_MISSES && ++block->quick_misses % QUICK_MISSES != 0)) {
@@ -230,7 +240,7 @@ static bool raw_read_quick(struct block *block, struct block_request *request)
         return false;
     }
     block->quick_misses = 0;
-    block->quick_size += size;
+    block->quick_size += (size_t)size;
     raw_answer(request, 0);
     return true;
 }
@@ -284,6 +294,11 @@ bool block_read_only(const struct block *block)
     return block->read_only;
 }
 
+bool block_discards(const struct block *block)
+{
+    return block->discard;
+}
+
 const char *block_path(const struct block *block)
 {
     return block->path;
@@ -317,12 +332,13 @@ struct block *block_open_raw(struct aio_context *ctx, struct thread_pool *pool,
     block->read_only = options->read_only;
     block->sync_each = options->sync_each;
     block->ignore_flush = options->ignore_flush;
+    block->discard = options->discard && !options->read_only && !options->snapshot;
+    block->detect_zeroes = options->detect_zeroes;
     block->answered_end = &block->answered;
     block->answered_bh = aio_bh_new(ctx, "block-answered", raw_answered, block);
     host_mutex_init(&block->lock);
     if (options->path == NULL || (options->snapshot && !options->read_only)) {
-        block->overlay =
-            overlay_new(block->file, (block->size + SECTOR_SIZE - 1) / SECTOR_SIZE * SECTOR_SIZE);
+        block->overlay = overlay_new(block->file, raw_end(block));
     }
     block->io = block->overlay ? file_io_new_with(ctx, pool, NULL, NULL) : file_io_new(ctx, pool);
     return block;

@@ -1,6 +1,6 @@
 /*
  * Block device. Source: VIRTIO 1.2, section 5.2. Requests run at the same time, as many as the
- * queue holds. Not offered: discard, write zeroes, topology, several queues.
+ * queue holds. Not offered: secure erase, topology, several queues.
  */
 #include "emu/virtio/virtio.h"
 
@@ -17,8 +17,17 @@ enum {
     BLK_F_BLK_SIZE = 6,
     BLK_F_FLUSH = 9,
     BLK_F_CONFIG_WCE = 11,
+    BLK_F_DISCARD = 13,
+    BLK_F_WRITE_ZEROES = 14,
 };
-enum { BLK_T_IN = 0, BLK_T_OUT = 1, BLK_T_FLUSH = 4, BLK_T_GET_ID = 8 };
+enum {
+    BLK_T_IN = 0,
+    BLK_T_OUT = 1,
+    BLK_T_FLUSH = 4,
+    BLK_T_GET_ID = 8,
+    BLK_T_DISCARD = 11,
+    BLK_T_WRITE_ZEROES = 13,
+};
 enum blk_status { BLK_S_OK = 0, BLK_S_IOERR = 1, BLK_S_UNSUPP = 2 };
 
 /* The configuration space: offsets of 5.2.4. */
@@ -27,8 +36,23 @@ enum {
     CONFIG_SEG_MAX = 0x0c,
     CONFIG_BLK_SIZE = 0x14,
     CONFIG_WRITEBACK = 0x20,
-    CONFIG_SIZE = 0x24,
+    CONFIG_DISCARD_MAX = 0x24, /* sectors, pieces, alignment */
+    CONFIG_ZEROES_MAX = 0x30,  /* sectors, pieces */
+    CONFIG_ZEROES_MAY_UNMAP = 0x38,
+    CONFIG_SIZE = 0x3c,
 };
+
+/* Sectors of one discard or of zeroes; a worker is held up for so long. */
+#define RANGE_SECTORS_MAX (1u << 21)
+#define DISCARD_ALIGNMENT 8 /* sectors: file systems of hosts give back blocks of 4 KiB */
+
+/* What follows the header of those: one piece (5.2.6). */
+struct blk_range {
+    uint64_t sector;
+    uint32_t sectors;
+    uint32_t flags;
+};
+enum { RANGE_UNMAP = 1 };
 
 /* What a request begins with. */
 struct blk_header {
@@ -99,7 +123,8 @@ static void blk_done(struct block_request *request, int result)
         g_free(r);
         return;
     }
-    if (request->op == BLOCK_WRITE && result == 0 && !blk_may_cache(blk)) {
+    bool wrote = request->op == BLOCK_WRITE || request->op == BLOCK_ZEROES;
+    if (wrote && result == 0 && !blk_may_cache(blk)) {
         request->op = BLOCK_FLUSH;
         block_submit(blk->block, request);
         return;
@@ -143,10 +168,10 @@ static void blk_collect(struct blk_request *r, const struct virtq_segment *segme
     assert(size == 0);
 }
 
-static void blk_start(struct virtio_blk *blk, const struct virtq_request *pop, enum block_op op,
-                      uint64_t sector)
+/* A request with room for so many pieces of memory. */
+static struct blk_request *blk_request_new(struct virtio_blk *blk, const struct virtq_request *pop,
+                                           enum block_op op, uint64_t sector, unsigned count)
 {
-    unsigned count = op == BLOCK_READ ? pop->write_count : pop->read_count;
     struct blk_request *r =
         g_malloc0(sizeof(*r) + count * (sizeof(struct host_vec) + sizeof(gpa_t)));
     r->gpa = (gpa_t *)(void *)&r->vec[count];
@@ -159,23 +184,65 @@ static void blk_start(struct virtio_blk *blk, const struct virtq_request *pop, e
     r->request.offset = sector * SECTOR_SIZE;
     r->request.vec = r->vec;
     r->request.done = blk_done;
+    return r;
+}
+
+static void blk_submit(struct virtio_blk *blk, struct blk_request *r)
+{
+    g_queue_push_tail_link(&blk->in_flight, &r->link);
+    block_submit(blk->block, &r->request);
+}
+
+static void blk_start(struct virtio_blk *blk, const struct virtq_request *pop, enum block_op op,
+                      uint64_t sector)
+{
+    unsigned count = op == BLOCK_READ ? pop->write_count : pop->read_count;
+    struct blk_request *r = blk_request_new(blk, pop, op, sector, count);
     if (op == BLOCK_READ) {
         blk_collect(r, &pop->segment[pop->read_count], count, 0, pop->write_size - 1);
     } else if (op == BLOCK_WRITE) {
         blk_collect(r, pop->segment, count, sizeof(struct blk_header),
                     pop->read_size - sizeof(struct blk_header));
     }
-    g_queue_push_tail_link(&blk->in_flight, &r->link);
-    block_submit(blk->block, &r->request);
+    blk_submit(blk, r);
+}
+
+static bool blk_inside(const struct virtio_blk *blk, uint64_t sector, uint64_t count)
+{
+    uint64_t capacity = (block_size(blk->block) + SECTOR_SIZE - 1) / SECTOR_SIZE;
+    return sector <= capacity && count <= capacity - sector;
+}
+
+/* Discard and write zeroes. */
+static void blk_clear(struct virtio_blk *blk, const struct virtq_request *pop, enum block_op op)
+{
+    unsigned feature = op == BLOCK_DISCARD ? BLK_F_DISCARD : BLK_F_WRITE_ZEROES;
+    struct blk_range range = { 0 };
+    size_t size = pop->read_size - sizeof(struct blk_header);
+    virtq_request_read(pop, sizeof(struct blk_header), &range, MIN(size, sizeof(range)));
+    uint64_t sector = GUINT64_FROM_LE(range.sector);
+    uint32_t sectors = GUINT32_FROM_LE(range.sectors), flags = GUINT32_FROM_LE(range.flags);
+    if (!virtio_has_feature(&blk->dev, feature)) {
+        blk_answer_now(blk, pop, BLK_S_UNSUPP);
+    } else if (size != sizeof(range) || sectors > RANGE_SECTORS_MAX ||
+               !blk_inside(blk, sector, sectors) || block_read_only(blk->block)) {
+        blk_answer_now(blk, pop, BLK_S_IOERR);
+    } else if ((flags & ~(uint32_t)RANGE_UNMAP) != 0 || (flags != 0 && op == BLOCK_DISCARD)) {
+        blk_answer_now(blk, pop, BLK_S_UNSUPP);
+    } else {
+        struct blk_request *r = blk_request_new(blk, pop, op, sector, 0);
+        r->request.size = (uint64_t)sectors * SECTOR_SIZE;
+        r->request.release = (flags & RANGE_UNMAP) != 0;
+        blk_submit(blk, r);
+    }
 }
 
 static void blk_transfer(struct virtio_blk *blk, const struct virtq_request *pop, bool write,
                          uint64_t sector)
 {
     size_t size = write ? pop->read_size - sizeof(struct blk_header) : pop->write_size - 1;
-    uint64_t capacity = (block_size(blk->block) + SECTOR_SIZE - 1) / SECTOR_SIZE;
-    bool inside = sector <= capacity && size / SECTOR_SIZE <= capacity - sector;
-    if (!inside || size % SECTOR_SIZE != 0 || (write && block_read_only(blk->block))) {
+    if (!blk_inside(blk, sector, size / SECTOR_SIZE) || size % SECTOR_SIZE != 0 ||
+        (write && block_read_only(blk->block))) {
         blk_answer_now(blk, pop, BLK_S_IOERR);
     } else if (size == 0) {
         blk_answer_now(blk, pop, BLK_S_OK);
@@ -207,6 +274,8 @@ static bool blk_handle(struct virtio_device *dev, struct virtqueue *queue,
     case BLK_T_OUT: blk_transfer(blk, pop, true, GUINT64_FROM_LE(header.sector)); break;
     case BLK_T_FLUSH: blk_start(blk, pop, BLOCK_FLUSH, 0); break;
     case BLK_T_GET_ID: blk_get_id(blk, pop); break;
+    case BLK_T_DISCARD: blk_clear(blk, pop, BLOCK_DISCARD); break;
+    case BLK_T_WRITE_ZEROES: blk_clear(blk, pop, BLOCK_ZEROES); break;
     default: blk_answer_now(blk, pop, BLK_S_UNSUPP); break;
     }
     return true;
@@ -233,9 +302,10 @@ static void blk_stop_queue(struct virtio_device *dev, unsigned index)
 
 static uint64_t blk_features(struct virtio_device *dev)
 {
-    bool read_only = block_read_only(((struct virtio_blk *)dev)->block);
+    const struct block *block = ((struct virtio_blk *)dev)->block;
     return 1ull << BLK_F_SEG_MAX | 1ull << BLK_F_BLK_SIZE | 1ull << BLK_F_FLUSH |
-           1ull << BLK_F_CONFIG_WCE | (read_only ? 1ull << BLK_F_RO : 0);
+           1ull << BLK_F_CONFIG_WCE | (block_discards(block) ? 1ull << BLK_F_DISCARD : 0) |
+           1ull << (block_read_only(block) ? BLK_F_RO : BLK_F_WRITE_ZEROES);
 }
 
 static void blk_reset(struct virtio_device *dev)
@@ -258,6 +328,12 @@ static void blk_get_config(struct virtio_device *dev, uint8_t *config)
     blk_put32(config + CONFIG_SEG_MAX, BLK_QUEUE_SIZE - 2); /* header and status take two */
     blk_put32(config + CONFIG_BLK_SIZE, SECTOR_SIZE);
     config[CONFIG_WRITEBACK] = blk->writeback;
+    blk_put32(config + CONFIG_DISCARD_MAX, RANGE_SECTORS_MAX);
+    blk_put32(config + CONFIG_DISCARD_MAX + 4, 1);
+    blk_put32(config + CONFIG_DISCARD_MAX + 8, DISCARD_ALIGNMENT);
+    blk_put32(config + CONFIG_ZEROES_MAX, RANGE_SECTORS_MAX);
+    blk_put32(config + CONFIG_ZEROES_MAX + 4, 1);
+    config[CONFIG_ZEROES_MAY_UNMAP] = block_discards(blk->block);
 }
 
 static void blk_set_config(struct virtio_device *dev, uint32_t offset, unsigned size,

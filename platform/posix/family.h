@@ -40,6 +40,9 @@ int family_codemem_map(size_t size, void **ret_rw, void **ret_rx);
 /* Makes all data of a file durable. 0, or an errno. */
 int family_file_flush(int fd);
 
+/* Makes a range of a file zeros and keeps its length; `release` gives room back. 0, or an errno. */
+int family_file_zero(int fd, off_t offset, off_t size, bool release);
+
 /* Reads what the kernel has in its cache; as preadv(2), less or -1 where it would wait. */
 ssize_t family_file_read_cached(int fd, const struct iovec *iov, int count, off_t offset);
 

@@ -267,6 +267,20 @@ int host_file_truncate(struct host_file *file, uint64_t size)
     return ftruncate(file->fd, (off_t)size) < 0 ? (int)file_error_of(errno) : 0;
 }
 
+int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool release)
+{
+    if (!file->writable) {
+        return FILE_ERROR_READ_ONLY;
+    }
+    if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset) {
+        return size == 0 ? 0 : FILE_ERROR_NO_SPACE;
+    }
+    int number = family_file_zero(file->fd, (off_t)offset, (off_t)size, release);
+    bool unsupported = number == EOPNOTSUPP || number == ENOTSUP || number == ENOSYS ||
+                       number == ENODEV || number == EINVAL;
+    return number == 0 ? 0 : unsupported ? FILE_ERROR_UNSUPPORTED : (int)file_error_of(number);
+}
+
 bool host_file_lock(struct host_file *file, bool exclusive, GError **error)
 {
     assert(!exclusive || file->writable);

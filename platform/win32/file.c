@@ -320,6 +320,43 @@ int host_file_truncate(struct host_file *file, uint64_t size)
     return file_error_of(GetLastError());
 }
 
+/* One control code with its input; 0 or GetLastError's number. */
+static DWORD file_control(struct host_file *file, DWORD code, void *in, DWORD size)
+{
+    OVERLAPPED at = { .hEvent = event_take(file) };
+    DWORD done;
+    if (!at.hEvent) {
+        return GetLastError();
+    }
+    BOOL did = DeviceIoControl(file->handle, code, in, size, NULL, 0, NULL, &at);
+    if (!did && GetLastError() == ERROR_IO_PENDING) {
+        did = GetOverlappedResult(file->handle, &at, &done, TRUE);
+    }
+    DWORD number = did ? 0 : GetLastError();
+    event_give(file, at.hEvent);
+    return number;
+}
+
+/* Only a sparse file gives room back; the others have the range zeroed by the file system. */
+int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool release)
+{
+    if (!file->writable) {
+        return FILE_ERROR_READ_ONLY;
+    }
+    if (offset > INT64_MAX || size > INT64_MAX - offset) {
+        return FILE_ERROR_NO_SPACE;
+    }
+    FILE_ZERO_DATA_INFORMATION range = { .FileOffset.QuadPart = (LONGLONG)offset,
+                                         .BeyondFinalZero.QuadPart = (LONGLONG)(offset + size) };
+    if (release) {
+        file_control(file, FSCTL_SET_SPARSE, NULL, 0); /* where that is refused, it is not */
+    }
+    DWORD number = file_control(file, FSCTL_SET_ZERO_DATA, &range, sizeof(range));
+    bool unsupported = number == ERROR_INVALID_FUNCTION || number == ERROR_NOT_SUPPORTED ||
+                       number == ERROR_INVALID_PARAMETER || number == ERROR_CALL_NOT_IMPLEMENTED;
+    return number == 0 ? 0 : unsupported ? FILE_ERROR_UNSUPPORTED : (int)file_error_of(number);
+}
+
 bool host_file_lock(struct host_file *file, bool exclusive, GError **error)
 {
     OVERLAPPED at = { .OffsetHigh = LOCK_OFFSET_HIGH, .hEvent = event_take(file) };

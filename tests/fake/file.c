@@ -318,6 +318,22 @@ int host_file_flush(struct host_file *file)
     return failure;
 }
 
+int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool release)
+{
+    (void)release;
+    if (!(file->mode & HOST_FILE_WRITE)) {
+        return FILE_ERROR_READ_ONLY;
+    }
+    host_mutex_lock(disk_lock());
+    GByteArray *bytes = file->node->now;
+    int failure = call_failure(FAKE_FILE_ZERO);
+    if (!failure && offset < bytes->len) {
+        memset(bytes->data + offset, 0, (size_t)MIN(size, bytes->len - offset));
+    }
+    host_mutex_unlock(disk_lock());
+    return failure;
+}
+
 int host_file_truncate(struct host_file *file, uint64_t size)
 {
     if (!(file->mode & HOST_FILE_WRITE)) {

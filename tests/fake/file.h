@@ -18,6 +18,7 @@ enum fake_file_call {
     FAKE_FILE_WRITE,
     FAKE_FILE_FLUSH,
     FAKE_FILE_TRUNCATE,
+    FAKE_FILE_ZERO,
     FAKE_FILE_LOCK,
     FAKE_FILE_CALLS,
 };

@@ -115,6 +115,36 @@ static void test_beyond_4_gib(void)
     g_assert_true(host_file_remove(path, NULL));
 }
 
+/* Zeros without writing them, where the host can; the rest and the length stay. */
+static void test_zero(void)
+{
+    static uint8_t data[300000], back[300000];
+    g_autofree char *path = path_of("zero");
+    struct host_file *file = open_ok(path, READ_WRITE | HOST_FILE_CREATE);
+    uint64_t size;
+    memset(data, 5, sizeof(data));
+    for (unsigned release = 0; release <= 1; release++) {
+        g_assert_cmpint(host_file_write(file, data, sizeof(data), 0), ==, sizeof(data));
+        int result = host_file_zero(file, 70001, 150000, release == 1);
+        g_assert_true(result == 0 || result == FILE_ERROR_UNSUPPORTED);
+        g_test_message("release %u: %d", release, result);
+        memset(data + 70001, result == 0 ? 0 : 5, 150000);
+        g_assert_cmpint(host_file_read(file, back, sizeof(back), 0), ==, sizeof(back));
+        g_assert_cmpmem(back, sizeof(back), data, sizeof(data));
+        memset(data, 5, sizeof(data));
+    }
+    int result = host_file_zero(file, 1000, 0, true);
+    g_assert_true(result == 0 || result == FILE_ERROR_UNSUPPORTED);
+    host_file_zero(file, 299999, 100000, false);
+    g_assert_true(host_file_size(file, &size, NULL));
+    g_assert_cmpuint(size, ==, sizeof(data));
+    host_file_close(file);
+    file = open_ok(path, HOST_FILE_READ);
+    g_assert_cmpint(host_file_zero(file, 0, 10, false), ==, FILE_ERROR_READ_ONLY);
+    host_file_close(file);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
 static void test_modes(void)
 {
     g_autofree char *path = path_of("modes");
@@ -350,6 +380,7 @@ int main(int argc, char **argv)
     g_test_add_func("/file/pieces", test_pieces);
     g_test_add_func("/file/beyond-4-gib", test_beyond_4_gib);
     g_test_add_func("/file/modes", test_modes);
+    g_test_add_func("/file/zero", test_zero);
     g_test_add_func("/file/types", test_types);
     g_test_add_func("/file/utf8-name", test_utf8_name);
     g_test_add_func("/file/long-path", test_long_path);

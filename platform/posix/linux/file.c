@@ -16,6 +16,12 @@ int family_file_flush(int fd)
     return fdatasync(fd) < 0 ? errno : 0;
 }
 
+int family_file_zero(int fd, off_t offset, off_t size, bool release)
+{
+    int mode = FALLOC_FL_KEEP_SIZE | (release ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+    return fallocate(fd, mode, offset, size) < 0 ? errno : 0;
+}
+
 ssize_t family_file_read_cached(int fd, const struct iovec *iov, int count, off_t offset)
 {
     return preadv2(fd, iov, count, offset, RWF_NOWAIT);

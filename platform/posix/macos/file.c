@@ -16,6 +16,13 @@ int family_file_flush(int fd)
     return errno;
 }
 
+/* F_PUNCHHOLE takes whole blocks of the file system only. */
+int family_file_zero(int fd, off_t offset, off_t size, bool release)
+{
+    (void)fd, (void)offset, (void)size, (void)release;
+    return ENOTSUP;
+}
+
 ssize_t family_file_read_cached(int fd, const struct iovec *iov, int count, off_t offset)
 {
     (void)fd, (void)iov, (void)count, (void)offset;

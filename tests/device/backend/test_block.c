@@ -271,6 +271,86 @@ static void test_errors(void)
     finish();
 }
 
+static int run_range(enum block_op op, uint64_t offset, uint64_t size, bool release)
+{
+    struct block_request request = {
+        .op = op, .offset = offset, .size = size, .release = release, .done = done
+    };
+    unsigned before = b.done;
+    block_submit(b.block, &request);
+    block_drain(b.block);
+    g_assert_cmpuint(b.done, ==, before + 1);
+    return b.result;
+}
+
+/* Zeros that nobody sends, by the host or by hand where it cannot, and hints about them. */
+static void test_zeroes(void)
+{
+    static const uint8_t zeros[200000];
+    uint8_t data[512];
+    put_image(SIZE - 100);
+    setup(&(struct block_options){ .path = "disk" });
+    g_assert_false(block_discards(b.block));
+    g_assert_cmpint(run_range(BLOCK_ZEROES, 4096, 100000, true), ==, 0);
+    check_file(4096, zeros, 100000);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_ZERO), ==, 1);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 0);
+    fake_file_fail(FAKE_FILE_ZERO, 1, FILE_ERROR_UNSUPPORTED);
+    g_assert_cmpint(run_range(BLOCK_ZEROES, 200000, 200000, false), ==, 0);
+    check_file(200000, zeros, 200000);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), >, 1);
+    g_assert_cmpint(run(BLOCK_READ, data, 512, 400000), ==, 0);
+    g_assert_cmpint(data[0] | data[1] | data[2], !=, 0);
+    fake_file_fail(FAKE_FILE_ZERO, 1, FILE_ERROR_NO_SPACE);
+    g_assert_cmpint(run_range(BLOCK_ZEROES, 0, 512, false), ==, FILE_ERROR_NO_SPACE);
+    g_assert_cmpint(run_range(BLOCK_ZEROES, SIZE - 512, 512, false), ==, 0); /* no longer file */
+    g_assert_cmpint(run_range(BLOCK_ZEROES, SIZE - 512, 1024, false), <, 0);
+    g_assert_cmpint(run_range(BLOCK_ZEROES, 0, UINT64_MAX, false), <, 0);
+    unsigned before = fake_file_count(FAKE_FILE_ZERO);
+    g_assert_cmpint(run_range(BLOCK_DISCARD, 0, 65536, false), ==, 0); /* ignored */
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_ZERO), ==, before);
+    finish();
+}
+
+static void test_discard(void)
+{
+    static uint8_t data[8192];
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk", .discard = true, .sync_each = true });
+    g_assert_true(block_discards(b.block));
+    g_assert_cmpint(run_range(BLOCK_DISCARD, 8192, 8192, false), ==, 0);
+    check_file(8192, data, sizeof(data));
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_FLUSH), ==, 1);
+    fake_file_fail(FAKE_FILE_ZERO, 1, FILE_ERROR_UNSUPPORTED);
+    g_assert_cmpint(run_range(BLOCK_DISCARD, 0, 8192, false), ==, 0); /* a hint, not a must */
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 0);
+    finish();
+
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk", .discard = true, .read_only = true });
+    g_assert_false(block_discards(b.block));
+    g_assert_cmpint(run_range(BLOCK_DISCARD, 0, 512, false), ==, FILE_ERROR_READ_ONLY);
+    finish();
+}
+
+/* A write of zeros alone takes the same way, one with a bit in it does not. */
+static void test_detect_zeroes(void)
+{
+    static uint8_t data[8192];
+    put_image(SIZE);
+    setup(&(struct block_options){ .path = "disk", .detect_zeroes = DETECT_ZEROES });
+    g_assert_cmpint(run(BLOCK_WRITE, data, sizeof(data), 512), ==, 0);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_ZERO), ==, 1);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 0);
+    check_file(512, data, sizeof(data));
+    data[8191] = 1;
+    g_assert_cmpint(run(BLOCK_WRITE, data, sizeof(data), 512), ==, 0);
+    g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 1);
+    check_file(512, data, sizeof(data));
+    data[8191] = 0;
+    finish();
+}
+
 static void test_overlay(void)
 {
     static uint8_t shadow[SIZE], back[SIZE];
@@ -296,6 +376,10 @@ static void test_overlay(void)
     g_assert_cmpint(run(BLOCK_READ, back, SIZE, 0), ==, 0);
     g_assert_cmpmem(back, SIZE, shadow, SIZE);
     g_assert_cmpint(run(BLOCK_WRITE, back, 512, SIZE), <, 0);
+    g_assert_cmpint(run_range(BLOCK_ZEROES, 1000, 9000, true), ==, 0);
+    memset(shadow + 1000, 0, 9000);
+    g_assert_cmpint(run(BLOCK_READ, back, SIZE, 0), ==, 0);
+    g_assert_cmpmem(back, SIZE, shadow, SIZE);
     g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
     finish();
     g_autofree uint8_t *after = fake_file_get("disk", &length);
@@ -400,6 +484,9 @@ int main(int argc, char **argv)
     g_test_add_func("/block/flush", test_flush);
     g_test_add_func("/block/cache-modes", test_cache_modes);
     g_test_add_func("/block/errors", test_errors);
+    g_test_add_func("/block/zeroes", test_zeroes);
+    g_test_add_func("/block/discard", test_discard);
+    g_test_add_func("/block/detect-zeroes", test_detect_zeroes);
     g_test_add_func("/block/overlay", test_overlay);
     g_test_add_func("/block/overlay-error", test_overlay_error);
     g_test_add_func("/block/memory", test_memory);

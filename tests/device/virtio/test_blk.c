@@ -11,10 +11,12 @@
 #define F_BLK_SIZE   (1ull << 6)
 #define F_FLUSH      (1ull << 9)
 #define F_CONFIG_WCE (1ull << 11)
+#define F_DISCARD    (1ull << 13)
+#define F_ZEROES     (1ull << 14)
 #define F_RINGS      (1ull << VIRTIO_F_EVENT_IDX | 1ull << VIRTIO_F_INDIRECT_DESC)
 #define F_ALL        (F_FLUSH | F_CONFIG_WCE | F_RINGS)
 
-enum { T_IN, T_OUT, T_FLUSH = 4, T_GET_ID = 8 };
+enum { T_IN, T_OUT, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_ZEROES = 13 };
 enum { S_OK, S_IOERR, S_UNSUPP, S_NONE = 0xee };
 
 #define SECTORS 2048u
@@ -72,7 +74,7 @@ static struct request make(uint32_t type, uint64_t sector, uint32_t size, bool i
     memcpy(driver_at(&d, r.header) + 8, &sector, 8);
     *driver_at(&d, r.status) = S_NONE;
     struct driver_segment segments[3] = { { r.header, 16, false },
-                                          { r.data, size, type != T_OUT },
+                                          { r.data, size, type == T_IN || type == T_GET_ID },
                                           { r.status, 1, true } };
     if (size == 0) {
         segments[1] = segments[2];
@@ -133,7 +135,7 @@ static void test_identity(void)
     g_assert_cmpuint(driver_get(&d, 8), ==, 2);
     driver_put(&d, 0x14, 0);
     g_assert_cmphex(driver_get(&d, 0x10) & 0xffffff, ==,
-                    F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_CONFIG_WCE);
+                    F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_CONFIG_WCE | F_ZEROES);
     g_assert_cmpuint(config(0, 8), ==, SECTORS);
     g_assert_cmpuint(config(0x0c, 4), ==, 254);
     g_assert_cmpuint(config(0x14, 4), ==, 512);
@@ -419,6 +421,66 @@ static void test_many_segments(void)
     finish();
 }
 
+/* Sends one piece of a discard or of zeroes, `size` bytes of it. */
+static uint8_t run_range(uint32_t type, uint64_t sector, uint32_t sectors, uint32_t flags,
+                         uint32_t size)
+{
+    gpa_t heap = d.heap;
+    struct request r = make(type, 0, size, false);
+    uint8_t range[32] = { 0 };
+    memcpy(range, &sector, 8);
+    memcpy(range + 8, &sectors, 4);
+    memcpy(range + 12, &flags, 4);
+    memcpy(driver_at(&d, r.data), range, size);
+    uint8_t status = run(r);
+    d.heap = heap;
+    return status;
+}
+
+static void check_sector(uint64_t sector, uint8_t expected)
+{
+    uint8_t data[512];
+    g_assert_cmpuint(run_read(sector, data, 512), ==, S_OK);
+    g_assert_cmpuint(data[0], ==, expected);
+    g_assert_cmpuint(data[511], ==, expected);
+}
+
+static void test_ranges(void)
+{
+    fake_file_reset();
+    g_autofree uint8_t *image = g_malloc0(SECTORS * 512);
+    memset(image, 7, SECTORS * 512);
+    fake_file_put("disk", image, SECTORS * 512);
+    setup_with(&(struct block_options){ .path = "disk", .discard = true },
+               F_ALL | F_DISCARD | F_ZEROES);
+    g_assert_true(virtio_has_feature(d.dev, 13) && virtio_has_feature(d.dev, 14));
+    g_assert_cmpuint(config(0x24, 4), >=, 8);
+    g_assert_cmpuint(config(0x28, 4), ==, 1);
+    g_assert_cmpuint(config(0x38, 1), ==, 1);
+    g_assert_cmpuint(run_range(T_ZEROES, 10, 5, 0, 16), ==, S_OK);
+    g_assert_cmpuint(run_range(T_ZEROES, 20, 1, 1, 16), ==, S_OK);
+    g_assert_cmpuint(run_range(T_DISCARD, 40, 8, 0, 16), ==, S_OK);
+    check_sector(9, 7);
+    check_sector(10, 0);
+    check_sector(14, 0);
+    check_sector(15, 7);
+    check_sector(20, 0);
+    check_sector(40, 0);
+    check_sector(48, 7);
+    g_assert_cmpuint(run_range(T_ZEROES, SECTORS, 0, 0, 16), ==, S_OK);
+    g_assert_cmpuint(run_range(T_ZEROES, SECTORS - 1, 2, 0, 16), ==, S_IOERR);
+    g_assert_cmpuint(run_range(T_DISCARD, UINT64_MAX, 1, 0, 16), ==, S_IOERR);
+    g_assert_cmpuint(run_range(T_DISCARD, 0, 1, 1, 16), ==, S_UNSUPP);
+    g_assert_cmpuint(run_range(T_ZEROES, 0, 1, 2, 16), ==, S_UNSUPP);
+    g_assert_cmpuint(run_range(T_ZEROES, 0, 1, 0, 15), ==, S_IOERR);
+    g_assert_cmpuint(run_range(T_ZEROES, 0, 1, 0, 32), ==, S_IOERR);
+    g_assert_cmpuint(run_range(T_ZEROES, 0, 1, 0, 0), ==, S_IOERR);
+    fake_file_fail(FAKE_FILE_ZERO, 1, FILE_ERROR_IO);
+    g_assert_cmpuint(run_range(T_ZEROES, 0, 1, 0, 16), ==, S_IOERR);
+    check_sector(0, 7);
+    finish();
+}
+
 static void test_bad_serial(void)
 {
     g_autoptr(GError) error = NULL;
@@ -442,6 +504,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-blk/write-through", test_write_through);
     g_test_add_func("/virtio-blk/reset-in-flight", test_reset_in_flight);
     g_test_add_func("/virtio-blk/many-segments", test_many_segments);
+    g_test_add_func("/virtio-blk/ranges", test_ranges);
     g_test_add_func("/virtio-blk/bad-serial", test_bad_serial);
     return g_test_run();
 }
