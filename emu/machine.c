@@ -246,6 +246,7 @@ static bool machine_check_boot(struct machine *machine, const struct machine_con
                                bool tree_only, GError **error)
 {
     struct riscv_config *harts = &machine->hart_config;
+    machine->jit = config->jit;
     *harts = (struct riscv_config){
         .clock = &machine->clock,
         .ctx = machine->ctx,
@@ -254,6 +255,7 @@ static bool machine_check_boot(struct machine *machine, const struct machine_con
         .svadu = config->svadu,
         .sstc = config->sstc,
         .machine_mode = true,
+        .jit = &machine->jit,
     };
     harts->isa = riscv_isa_string(harts);
     const struct boot_options options = {

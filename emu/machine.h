@@ -15,6 +15,7 @@
 #include "emu/block/block.h"
 #include "emu/chardev/chardev.h"
 #include "emu/display/input.h"
+#include "emu/jit/options.h"
 #include "emu/mem/bus.h"
 
 struct clipboard;
@@ -97,6 +98,7 @@ struct machine_config {
     size_t kernel_size;
     char *dump_dtb;     /* write the devicetree here and do not run */
     char *engine;       /* "jit" or "interp"; NULL: the best there is */
+    struct jit_options jit; /* its switches, `dump` owned; see emu/jit/options.h */
     bool no_reboot;     /* a reboot request ends the run */
     bool start_paused;  /* -S */
     GPtrArray *drives;  /* of struct machine_drive */

@@ -65,6 +65,7 @@ void machine_config_init(struct machine_config *config)
         .devices = g_ptr_array_new_with_free_func(device_options_free),
         .chardevs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
     };
+    jit_options_init(&config->jit);
 }
 
 void machine_config_clear(struct machine_config *config)
@@ -76,6 +77,7 @@ void machine_config_clear(struct machine_config *config)
     g_free(config->dtb);
     g_free(config->dump_dtb);
     g_free(config->engine);
+    g_free(config->jit.dump);
     g_free(config->flash[0].path);
     g_free(config->flash[1].path);
     g_clear_pointer(&config->drives, g_ptr_array_unref);

@@ -40,6 +40,7 @@ struct machine {
     struct clipboard *clipboard; /* the caller's */
     struct typing *typing;
 
+    struct jit_options jit;
     struct riscv_config hart_config;
     struct riscv_hart *hart[MACHINE_HARTS_MAX];
     unsigned hart_count;

@@ -70,17 +70,46 @@ bool option_machine(struct plan *plan, const char *value, GError **error)
 }
 
 struct accel_keys {
-    char *name;
+    char *name, *off, *dump;
+    uint64_t bisect, hot, cache;
+    bool perf;
 };
 
 static const char *const multi_threads[] = { "multi", NULL };
 
+#define ACCEL_ROWS_COMMON 2 /* the others are the translator's */
 static const struct key_row accel_rows[] = {
     { .name = "accel", .kind = KEY_STRING, .offset = offsetof(struct accel_keys, name) },
     { .name = "thread",
       .kind = KEY_FIXED,
       .choices = multi_threads,
       .help = "a thread for each hart" },
+    { .name = "cache",
+      .kind = KEY_SIZE,
+      .offset = offsetof(struct accel_keys, cache),
+      .help = "memory for translated code" },
+    { .name = "off",
+      .kind = KEY_STRING,
+      .offset = offsetof(struct accel_keys, off),
+      .help = "passes to leave out, with ':' between them, or 'all'" },
+    { .name = "bisect",
+      .kind = KEY_NUMBER,
+      .offset = offsetof(struct accel_keys, bisect),
+      .max = UINT64_MAX,
+      .help = "translate so many blocks, interpret the rest" },
+    { .name = "dump",
+      .kind = KEY_STRING,
+      .offset = offsetof(struct accel_keys, dump),
+      .help = "write each block to a file: guest code, IR, host code" },
+    { .name = "perf",
+      .kind = KEY_SWITCH,
+      .offset = offsetof(struct accel_keys, perf),
+      .help = "write the map that Linux's perf reads" },
+    { .name = "hot",
+      .kind = KEY_NUMBER,
+      .offset = offsetof(struct accel_keys, hot),
+      .max = 1000,
+      .help = "count executions, show the hottest blocks at the end" },
     { .name = NULL },
 };
 
@@ -90,7 +119,10 @@ static bool accel_take(struct plan *plan, const char *name, GError **error)
     static const char *const names[] = { "tcg", "jit", "interp", NULL };
     g_auto(GStrv) wishes = g_strsplit(name, ":", -1);
     if (strcmp(name, "help") == 0) {
-        plan_answer(plan, "Accelerators supported in QEMU binary:\ntcg\njit\ninterp\n");
+        g_autofree char *keys = keys_help(accel_rows + ACCEL_ROWS_COMMON);
+        g_autofree char *passes = g_strjoinv(" ", (char **)ir_pass_names);
+        plan_answer(plan, "Accelerators supported in QEMU binary:\ntcg\njit\ninterp\n"
+                          "Properties of jit:\n%sPasses: %s\n", keys, passes);
         return true;
     }
     for (size_t i = 0; wishes[i]; i++) {
@@ -104,11 +136,58 @@ static bool accel_take(struct plan *plan, const char *name, GError **error)
                          "-accel: '%s' is not there", name);
 }
 
+/* off=PASS:PASS */
+static bool accel_take_off(struct jit_options *jit, const char *off, GError **error)
+{
+    g_auto(GStrv) names = g_strsplit(off, ":", -1);
+    for (size_t i = 0; names[i]; i++) {
+        unsigned pass = 0;
+        while (ir_pass_names[pass] && strcmp(ir_pass_names[pass], names[i]) != 0) {
+            pass++;
+        }
+        if (pass < IR_PASS_COUNT) {
+            jit->passes &= ~(1u << pass);
+        } else if (strcmp(names[i], "all") == 0) {
+            jit->passes = 0;
+        } else {
+            return usage_unknown(error, names[i], ir_pass_names, "'-accel help' lists them",
+                                 "-accel: off: there is no pass '%s'", names[i]);
+        }
+    }
+    return true;
+}
+
+/* What is said of the translator is meant for it: it is asked for. */
+static bool accel_take_jit(struct plan *plan, const struct accel_keys *keys, GError **error)
+{
+    struct jit_options *jit = &plan->config.jit;
+    bool asked = keys->off || keys->dump || keys->perf || keys->hot > 0 || keys->cache > 0 ||
+                 keys->bisect != UINT64_MAX;
+    if (!asked) {
+        return true;
+    }
+    if (g_strcmp0(plan->config.engine, "interp") == 0) {
+        return usage_error(error, "-accel: the interpreter has no such properties: they are for "
+                                  "'-accel jit,...'");
+    }
+    if (keys->cache > 0 && (keys->cache < 4 * MIB || keys->cache > 1024 * MIB)) {
+        return usage_error(error, "-accel: cache: code takes 4M to 1024M");
+    }
+    string_replace(&plan->config.engine, "jit");
+    string_replace(&jit->dump, keys->dump);
+    jit->perf = keys->perf;
+    jit->hot = (unsigned)keys->hot;
+    jit->bisect = keys->bisect;
+    jit->segment_size = keys->cache > 0 ? keys->cache / JIT_SEGMENTS : jit->segment_size;
+    return !keys->off || accel_take_off(jit, keys->off, error);
+}
+
 bool option_accel(struct plan *plan, const char *value, GError **error)
 {
-    struct accel_keys keys = { 0 };
+    struct accel_keys keys = { .bisect = UINT64_MAX };
     bool taken = keys_parse("-accel", value, "accel", accel_rows, &keys, error) &&
-                 (!keys.name || accel_take(plan, keys.name, error));
+                 (!keys.name || accel_take(plan, keys.name, error)) &&
+                 accel_take_jit(plan, &keys, error);
     keys_clear(accel_rows, &keys);
     return taken;
 }

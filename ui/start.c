@@ -9,6 +9,7 @@
 #include "aio/inspect.h"
 #include "emu/control/monitor.h"
 #include "emu/display/clipboard.h"
+#include "emu/jit/jit.h"
 #include "emu/machine.h"
 #include "platform/file.h"
 #include "platform/process.h"
@@ -126,12 +127,23 @@ static bool run_make(struct run *run, GError **error)
     return true;
 }
 
+/* What -accel jit,hot=N asked for. */
+static void say_hot_blocks(const struct run *run)
+{
+    if (run->machine && run->plan->config.jit.hot > 0) {
+        machine_pause(run->machine);
+        g_autofree char *text = jit_describe_hot(machine_hart(run->machine, 0));
+        fputs(text ? text : "", stderr);
+    }
+}
+
 static void run_end(struct run *run)
 {
     if (run->has_pidfile) {
         host_file_remove(run->plan->pidfile, NULL);
     }
     g_clear_pointer(&run->monitors, g_ptr_array_unref);
+    say_hot_blocks(run);
     machine_free(run->machine);
     streams_free(run->streams);
     g_clear_pointer(&run->plan->config.clipboard, clipboard_free);

@@ -91,10 +91,27 @@ void monitor_info_harts(struct monitor_call *call)
     monitor_let(call, ran);
 }
 
+static void info_jit_hot(struct monitor_call *call)
+{
+    g_autofree char *text = jit_describe_hot(machine_hart(call->options->machine, 0));
+    g_string_append(call->out, text ? text : "nothing is counted: start with '-accel jit,hot=N'\n");
+}
+
 void monitor_info_jit(struct monitor_call *call)
 {
     struct machine *machine = call->options->machine;
+    const char *what = call->words[0];
+    if (what && strcmp(what, "hot") != 0) {
+        g_string_append_printf(call->out, "info jit: '%s' is not known: 'info jit hot' shows the "
+                               "hottest blocks\n", what);
+        return;
+    }
     bool ran = monitor_hold(call);
+    if (what) {
+        info_jit_hot(call);
+        monitor_let(call, ran);
+        return;
+    }
     for (unsigned i = 0; i < machine_hart_count(machine); i++) {
         g_autofree char *text = jit_describe(machine_hart(machine, i));
         g_string_append(call->out, text);

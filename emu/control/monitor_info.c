@@ -96,7 +96,7 @@ const struct monitor_command monitor_topics[] = {
     { "registers", NULL, "[-a|HART]", "registers of hart 0, of all or of one",
       monitor_info_registers },
     { "harts", "cpus", "", "the harts and what they do", monitor_info_harts },
-    { "jit", NULL, "", "what the translator has done", monitor_info_jit },
+    { "jit", NULL, "[hot]", "what the translator has done; its hottest blocks", monitor_info_jit },
     { "mtree", NULL, "", "the physical address map", info_mtree },
     { "block", NULL, "", "disks", info_block },
     { "network", NULL, "", "networks", info_network },

@@ -269,6 +269,7 @@ bool build_block(struct ir_block *block, const struct build_request *request)
     ir_reset(block, request->start, request->context);
     block->counting = request->counting;
     block->passes = request->passes;
+    block->counter = request->counter;
     memset(&build, 0, sizeof build);
     build.block = block;
     build.request = request;

@@ -48,6 +48,7 @@ struct build_request {
     uint16_t start;      /* page offset of its first instruction */
     uint8_t context;     /* enum riscv_bank */
     bool counting;       /* it counts instructions */
+    uint64_t *counter;   /* of its executions, or NULL */
     bool step;           /* nothing is translated: one step */
     bool alone;          /* no other hart runs on the same memory */
     unsigned insns_max;  /* at least 1 */

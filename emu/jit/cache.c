@@ -6,6 +6,7 @@
 
 #include "emu/jit/area.h"
 #include "emu/jit/build.h"
+#include "platform/clock.h"
 
 #define LINE_SIZE      64u
 #define BLOCK_CODE_MAX (64u << 10) /* no block's code is longer */
@@ -205,6 +206,7 @@ static uint32_t jit_emit(struct jit *jit, const struct ir_block *ir, struct jit_
 /* Tells who watches that there is a new block. */
 static void jit_translated(const struct jit *jit, const struct jit_translation *translation)
 {
+    jit_report_block(jit->report, translation);
     if (jit->options.after_block != NULL) {
         jit->options.after_block(jit->options.opaque, translation);
     }
@@ -227,6 +229,7 @@ static uint32_t jit_translate(struct jit *jit, uint32_t page_number, uint64_t pc
     struct build_request request = {
         .page = seen, .start = offset, .context = key & JIT_KEY_BANK,
         .counting = (key & JIT_KEY_COUNTING) != 0, .step = jit->stats.blocks >= options->bisect,
+        .counter = jit_report_counter(jit->report),
         .alone = jit->hart_count == 1, .insns_max = options->block_insns, .options = options,
         .passes = options->passes & ~((key & JIT_KEY_SINGLE) != 0 ? IR_PASS_BIT(merge) : 0),
     };
@@ -265,7 +268,9 @@ uint32_t jit_block_get(struct jit *jit, uint32_t page, uint64_t pc, uint8_t key)
 {
     uint32_t number = jit_block_find(jit, &jit->page[page], pc % TLB_PAGE_SIZE, key);
     if (number == JIT_NONE && !jit->emptying) {
+        int64_t start = host_monotonic_ns();
         number = jit_translate(jit, page, pc, key);
+        jit->stats.translation_ns += host_monotonic_ns() - start;
     }
     return number;
 }

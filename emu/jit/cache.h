@@ -19,11 +19,11 @@
 
 #include "emu/jit/host/host.h"
 #include "emu/jit/options.h"
+#include "emu/jit/report.h"
 #include "emu/riscv/hart.h"
 #include "platform/codemem.h"
 #include "platform/thread.h"
 
-#define JIT_SEGMENTS        4
 #define JIT_PAGES_MAX       (1u << 14)
 #define JIT_BLOCKS_MAX      (1u << 20)
 #define JIT_SEGMENT_EXITS   (1u << 20)
@@ -72,13 +72,15 @@ struct jit_page {
 };
 
 struct jit_statistics {
-    uint64_t blocks, instructions, code_bytes, links, evictions, stale_blocks, steps, lookups;
+    uint64_t blocks, instructions, code_bytes, links, evictions, stale_blocks, lookups;
+    int64_t translation_ns;
 };
 
 struct jit {
     struct host_mutex lock;
     const struct riscv_config *config;
     struct jit_options options;
+    struct jit_report *report;
     struct jit *next; /* of all machines in this process */
     unsigned hart_count;
     struct hart *hart[JIT_HARTS_MAX];

@@ -33,6 +33,7 @@ void ir_reset(struct ir_block *block, uint16_t start, uint8_t context)
     block->context = context;
     block->overflow = false;
     block->counting = false;
+    block->counter = NULL;
     block->passes = IR_PASSES_ALL;
     memset(block->group, 0, sizeof block->group);
     memset(&block->ins[0], 0, sizeof block->ins[0]);

@@ -128,6 +128,7 @@ struct ir_block {
     bool overflow;      /* an operation did not fit: drop the block, take fewer instructions */
     bool counting;      /* instructions are counted in hart->instret */
     unsigned passes;    /* IR_PASS_BIT of those that are on */
+    uint64_t *counter;  /* counts how often the block is entered; NULL: nobody asks */
     struct ir_ins ins[IR_OPS_MAX + IR_GROUPS_MAX]; /* behind the operations: addends */
 };
 

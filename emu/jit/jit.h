@@ -12,3 +12,7 @@ extern const struct engine jit_engine;
 /* Describes the translator's work so far: of the machine for hart 0, then of the hart. Parked
  * hart; free with g_free. */
 char *jit_describe(struct riscv_hart *hart);
+
+/* The hottest blocks of the hart's machine, disassembled, as many as its options asked for; NULL if
+ * they did not, or nothing is translated. Parked harts; free with g_free. */
+char *jit_describe_hot(struct riscv_hart *hart);

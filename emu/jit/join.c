@@ -25,6 +25,7 @@ static void jit_free(struct jit *jit)
     if (*link == jit) {
         *link = jit->next;
     }
+    jit_report_free(jit->report);
     codemem_destroy(&jit->code);
     host_mutex_finish(&jit->lock);
     g_free(jit->block);
@@ -42,9 +43,13 @@ static struct jit *jit_new(const struct riscv_config *config, GError **error)
     if (config->jit != NULL) {
         jit->options = *config->jit;
     }
+    if (jit->options.hot > 0) { /* each entry is to be counted */
+        jit->options.passes &= ~IR_PASS_BIT(loop);
+    }
     assert(jit->options.segment_size >= JIT_SEGMENT_SIZE_MIN);
+    jit->report = jit_report_new(&jit->options, error);
     jit->block_count = jit->exit_count = jit->page_count = 1;
-    if (!host_supported(error) ||
+    if (jit->report == NULL || !host_supported(error) ||
         !codemem_create(&jit->code, JIT_SEGMENTS * jit->options.segment_size, error)) {
         jit_free(jit);
         return NULL;

@@ -12,6 +12,7 @@
 
 struct riscv_hart;
 
+#define JIT_SEGMENTS             4
 #define JIT_SEGMENT_SIZE_MIN     (128u << 10)
 #define JIT_SEGMENT_SIZE_DEFAULT (64u << 20)
 
@@ -36,6 +37,9 @@ struct jit_options {
     unsigned block_insns; /* guest instructions in a block, 1 to IR_INSNS_MAX */
     size_t segment_size;  /* bytes of code memory in each of JIT_SEGMENTS */
     bool counting;        /* count instructions from the start, not when the guest first asks */
+    char *dump;           /* a file for guest code, IR and host code of each block; NULL: none */
+    bool perf;            /* tell Linux's perf what each block is */
+    unsigned hot;         /* how many of the hottest blocks somebody will ask for; 0: not counted */
     bool log_stores;      /* blocks note their stores: see struct jit_store */
     /* All optional. After a pass has run over a block, first with IR_PASS_COUNT when the builder
      * has made it; it may change the block. */

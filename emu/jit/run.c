@@ -2,7 +2,6 @@
 #include "emu/jit/jit.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "emu/jit/area.h"
@@ -176,9 +175,16 @@ static bool jit_context_usable(const struct riscv_hart *h)
            (h->bank_fetch == BANK_S && h->bank_data == BANK_S_SUM);
 }
 
-/* The number of the translated page that pc is in; JIT_NONE: step, or an exception is taken. */
+/* Why there is no code for a place. */
+enum jit_absent {
+    JIT_ABSENT_FULL,    /* no room, or nothing said */
+    JIT_ABSENT_STEP,    /* the page cannot be translated */
+    JIT_ABSENT_TRAPPED, /* an exception is taken */
+};
+
+/* The number of the translated page that pc is in; JIT_NONE: *ret_why, which was FULL, says why. */
 static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint64_t pc,
-                               bool *ret_trapped)
+                               enum jit_absent *ret_why)
 {
     struct jit_context *context = &jit_area(h)->context[h->bank_data];
     uint64_t va = pc & TLB_PAGE_MASK;
@@ -191,10 +197,11 @@ static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint6
     if (!mmu_translate(h, pc, 2, MMU_FETCH, h->bank_fetch, &result, &cause) ||
         result.host == NULL) {
         riscv_raise(h, cause, pc);
-        *ret_trapped = true;
+        *ret_why = JIT_ABSENT_TRAPPED;
         return JIT_NONE;
     }
     if (!result.cacheable) {
+        *ret_why = JIT_ABSENT_STEP;
         return JIT_NONE;
     }
     uint32_t page = jit_page_enter(own->jit, result.host, h->hart.index, own->epoch);
@@ -221,9 +228,10 @@ static void jit_remember_jump(struct riscv_hart *h, uint64_t pc, const uint8_t *
 }
 
 /* The block at h->pc, under the translator's lock; links the exit that led here. */
-static uint32_t jit_find_block(struct riscv_hart *h, struct jit_hart *own, bool *ret_trapped)
+static uint32_t jit_find_block(struct riscv_hart *h, struct jit_hart *own,
+                               enum jit_absent *ret_why)
 {
-    uint32_t page = jit_enter_page(h, own, h->pc, ret_trapped);
+    uint32_t page = jit_enter_page(h, own, h->pc, ret_why);
     if (page == JIT_NONE) {
         return JIT_NONE;
     }
@@ -235,8 +243,9 @@ static uint32_t jit_find_block(struct riscv_hart *h, struct jit_hart *own, bool 
     return block;
 }
 
-/* Code for h->pc, or NULL: step, unless *ret_trapped. */
-static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own, bool *ret_trapped)
+/* Code for h->pc, or NULL and *ret_why: step, unless an exception is taken. */
+static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own,
+                                    enum jit_absent *ret_why)
 {
     struct jit_context *context = &jit_area(h)->context[h->bank_data];
     const struct jump_entry *jump = &context->jump[(h->pc >> 1) % JUMP_CACHE_ENTRIES];
@@ -244,9 +253,9 @@ static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own, 
         return jump->code;
     }
     host_mutex_lock(&own->jit->lock);
-    uint32_t block = jit_find_block(h, own, ret_trapped);
+    uint32_t block = jit_find_block(h, own, ret_why);
     const uint8_t *code = block == JIT_NONE ? NULL : own->jit->block[block].code;
-    bool full = block == JIT_NONE && !*ret_trapped;
+    bool full = block == JIT_NONE && *ret_why == JIT_ABSENT_FULL;
     own->jit->stats.lookups++;
     host_mutex_unlock(&own->jit->lock);
     own->exit = JIT_NONE;
@@ -291,11 +300,11 @@ static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
 /* Code for h->pc whose accesses do not share probes; NULL: step. Links the exit that asked. */
 static const uint8_t *jit_find_single(struct riscv_hart *h, struct jit_hart *own)
 {
-    bool trapped = false;
+    enum jit_absent why = JIT_ABSENT_FULL;
     uint8_t key = (uint8_t)(h->bank_data | (own->counting ? JIT_KEY_COUNTING : 0) | JIT_KEY_SINGLE);
     host_mutex_lock(&own->jit->lock);
-    uint32_t page = jit_enter_page(h, own, h->pc, &trapped);
-    assert(!trapped);
+    uint32_t page = jit_enter_page(h, own, h->pc, &why);
+    assert(why != JIT_ABSENT_TRAPPED);
     uint32_t block = page == JIT_NONE ? JIT_NONE
                                       : jit_block_get(own->jit, page, h->pc, key);
     if (block != JIT_NONE) {
@@ -339,6 +348,7 @@ static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t 
         area->pc_page = h->pc & TLB_PAGE_MASK;
         reason = host_enter(h, code);
     }
+    own->jump_misses += reason == JIT_LOOKUP;
     if (reason == JIT_LINK) {
         own->exit = (uint32_t)area->link;
     } else if (reason == JIT_STEP) {
@@ -352,12 +362,11 @@ static void jit_run(struct hart *hart)
     struct jit_hart *own = hart->engine_state;
     host_fp_begin(h);
     while (!hart_requested(hart) && !hart->waiting) {
-        bool trapped = false;
-        const uint8_t *code =
-            jit_context_usable(h) ? jit_find_code(h, own, &trapped) : NULL;
+        enum jit_absent why = JIT_ABSENT_FULL;
+        const uint8_t *code = jit_context_usable(h) ? jit_find_code(h, own, &why) : NULL;
         if (code != NULL) {
             jit_enter(h, own, code);
-        } else if (!trapped) {
+        } else if (why != JIT_ABSENT_TRAPPED) {
             h->sc_paired = 0;
             jit_interpret(h, own);
         }
@@ -376,22 +385,3 @@ const struct engine jit_engine = {
     .flush_translation = jit_flush_translation,
     .switch_space = jit_switch_space,
 };
-
-char *jit_describe(struct riscv_hart *hart)
-{
-    const struct jit_hart *own = hart->hart.engine_state;
-    if (hart->hart.engine != &jit_engine || own == NULL) {
-        return g_strdup("no translator: instructions are interpreted\n");
-    }
-    const struct jit_statistics *s = &own->jit->stats;
-    if (hart->hart.index > 0) {
-        return g_strdup_printf("hart %u: single steps %" PRIu64 "\n", hart->hart.index, own->steps);
-    }
-    return g_strdup_printf(
-        "blocks %" PRIu64 ", guest instructions %" PRIu64 ", host bytes %" PRIu64
-        " (%.1f an instruction)\nlinks %" PRIu64 ", look-ups %" PRIu64 ", segments emptied %" PRIu64
-        ", stale blocks %" PRIu64 "\nhart 0: single steps %" PRIu64 "\n",
-        s->blocks, s->instructions, s->code_bytes,
-        s->instructions == 0 ? 0.0 : (double)s->code_bytes / (double)s->instructions, s->links,
-        s->lookups, s->evictions, s->stale_blocks, own->steps);
-}

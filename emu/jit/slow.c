@@ -2,13 +2,21 @@
 #include "emu/jit/slow.h"
 
 #include "emu/jit/area.h"
+#include "emu/jit/step.h"
 #include "emu/riscv/mem.h"
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
 
+static void slow_count(struct riscv_hart *hart)
+{
+    struct jit_hart *own = hart->hart.engine_state;
+    own->tlb_misses++;
+}
+
 /* Brings pc to the instruction that asks. */
 static void slow_sync(struct riscv_hart *hart, uint32_t info)
 {
+    slow_count(hart);
     hart->pc = jit_area(hart)->pc_page + (info & 0xfff);
 }
 
@@ -42,6 +50,7 @@ bool slow_group(struct riscv_hart *hart, uint64_t address, uint32_t info)
 {
     struct jit_area *area = jit_area(hart);
     bool write = info >> 24 == TLB_WRITE;
+    slow_count(hart);
     struct mmu_result result;
     enum riscv_cause cause;
     area->argument[1] = address;

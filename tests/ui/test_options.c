@@ -187,6 +187,30 @@ static void test_socket_options(void)
     plan_clear(&plan);
 }
 
+static void test_accel(void)
+{
+    struct plan plan;
+    plan_of(&plan, "-accel jit,off=merge:fold,bisect=7,hot=3,cache=8M,dump=blocks.txt,perf=on");
+    const struct jit_options *jit = &plan.config.jit;
+    g_assert_cmpstr(plan.config.engine, ==, "jit");
+    g_assert_cmphex(jit->passes, ==,
+                    IR_PASSES_ALL & ~(IR_PASS_BIT(merge) | IR_PASS_BIT(fold)));
+    g_assert_cmpuint(jit->bisect, ==, 7);
+    g_assert_cmpuint(jit->hot, ==, 3);
+    g_assert_cmpuint(jit->segment_size * JIT_SEGMENTS, ==, 8 << 20);
+    g_assert_cmpstr(jit->dump, ==, "blocks.txt");
+    g_assert_true(jit->perf);
+    plan_clear(&plan);
+    plan_of(&plan, "-accel tcg,off=all");
+    g_assert_cmpstr(plan.config.engine, ==, "jit");
+    g_assert_cmphex(plan.config.jit.passes, ==, 0);
+    g_assert_cmpuint(plan.config.jit.bisect, ==, UINT64_MAX);
+    plan_clear(&plan);
+    plan_of(&plan, "-accel tcg");
+    g_assert_null(plan.config.engine);
+    plan_clear(&plan);
+}
+
 static void check_port(const struct machine_device *device, guint index, unsigned number,
                        const char *chardev, const char *name, bool terminal)
 {
@@ -284,6 +308,7 @@ static void test_table(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/options/accel", test_accel);
     g_test_add_func("/options/defaults", test_defaults);
     g_test_add_func("/options/guide", test_guide);
     g_test_add_func("/options/input-devices", test_input_devices);

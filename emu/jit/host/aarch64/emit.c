@@ -253,6 +253,17 @@ static void emit_one(struct emitter *e, unsigned index)
     assert(known);
 }
 
+/* Counts an entry of the block. */
+static void emit_entry_count(struct emitter *e)
+{
+    if (e->block->counter != NULL) {
+        a64_mov_imm(&e->as, S0, (uintptr_t)e->block->counter);
+        a64_ldr(&e->as, S1, a64_at(S0, 0));
+        a64_sum_ri(&e->as, A64_ADD, true, S1, S1, 1);
+        a64_str(&e->as, S1, a64_at(S0, 0));
+    }
+}
+
 bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *rx, size_t size,
                      uint64_t first_exit, struct jit_code *ret_code)
 {
@@ -270,6 +281,7 @@ bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *r
     ret_code->exits = 0;
     regs_begin(&e.x, block);
     regs_begin(&e.f, block);
+    emit_entry_count(&e);
     for (unsigned i = 1; i < block->count && !e.as.overflow; i++) {
         regs_next(&e.x, i);
         regs_next(&e.f, i);

@@ -271,6 +271,15 @@ static void emit_one(struct emitter *e, unsigned index)
     assert(known);
 }
 
+/* Counts an entry of the block, before any register holds a value of its own. */
+static void emit_entry_count(struct emitter *e)
+{
+    if (e->block->counter != NULL) {
+        x86_mov_ri(&e->as, RAX, (uintptr_t)e->block->counter, true);
+        x86_alu_mi(&e->as, X86_ADD, true, x86_at(RAX, 0), 1);
+    }
+}
+
 bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *rx, size_t size,
                      uint64_t first_exit, struct jit_code *ret_code)
 {
@@ -288,6 +297,7 @@ bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *r
     ret_code->exits = 0;
     regs_begin(&e.x, block);
     regs_begin(&e.f, block);
+    emit_entry_count(&e);
     for (unsigned i = 1; i < block->count && !e.as.overflow; i++) {
         regs_next(&e.x, i);
         regs_next(&e.f, i);
