@@ -8,7 +8,7 @@
 #define SIDE_MIN   64
 #define SCANOUTS   16
 #define EDID_SIZE  1024
-#define LIMIT_US   5000000
+#define LIMIT_US   10000000
 
 enum gpu_command {
     GPU_GET_DISPLAY_INFO = 0x100,

@@ -9,7 +9,7 @@
 #include "demo/uart.h"
 
 #define TIMER_US        1000
-#define LIMIT_US        2000000
+#define LIMIT_US        10000000
 #define EPOCH_2020_NS   1577836800000000000ull
 #define SECONDS_PER_DAY 86400
 

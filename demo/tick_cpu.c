@@ -7,7 +7,7 @@
 
 #define CRC_CHECK      0xcbf43926 /* CRC-32 of "123456789" */
 #define ATOMIC_ROUNDS  2000
-#define HARTS_LIMIT_US 2000000
+#define HARTS_LIMIT_US 10000000
 
 /* One two-operand instruction. */
 #define RUN(op, a, b)                                                                              \

@@ -4,7 +4,7 @@
 #include "demo/ticks.h"
 #include "demo/virtio.h"
 
-#define LIMIT_US    5000000
+#define LIMIT_US    10000000
 #define SECTOR_SIZE 512
 #define DEMO_DISK   "tinamou-demo"
 

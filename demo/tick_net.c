@@ -7,7 +7,7 @@
 #include "demo/trap.h"
 #include "demo/virtio.h"
 
-#define LIMIT_US     5000000
+#define LIMIT_US     10000000
 #define RETRY_US     500000
 #define HEADER_SIZE  12 /* struct virtio_net_hdr */
 #define FRAME_MAX    1526
