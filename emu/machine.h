@@ -166,6 +166,15 @@ unsigned machine_hart_count(const struct machine *machine);
 /* Hart `index`, owned by the machine. */
 struct riscv_hart *machine_hart(struct machine *machine, unsigned index);
 
+/* What has gone through the backends so far, for people to watch. */
+struct machine_traffic {
+    uint64_t disk; /* requests */
+    uint64_t net;  /* frames that the guest sent: its answers to what came, too */
+};
+
+/* Counts it. Machine thread. */
+void machine_get_traffic(const struct machine *machine, struct machine_traffic *ret_traffic);
+
 /* Number of outputs, at least 1 even if no device draws. */
 unsigned machine_display_count(const struct machine *machine);
 

@@ -118,6 +118,21 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
     return true;
 }
 
+void machine_get_traffic(const struct machine *machine, struct machine_traffic *ret_traffic)
+{
+    GHashTableIter iter;
+    void *backend;
+    *ret_traffic = (struct machine_traffic){ 0 };
+    g_hash_table_iter_init(&iter, machine->blocks);
+    while (g_hash_table_iter_next(&iter, NULL, &backend)) {
+        ret_traffic->disk += block_submitted(backend);
+    }
+    g_hash_table_iter_init(&iter, machine->nets);
+    while (g_hash_table_iter_next(&iter, NULL, &backend)) {
+        ret_traffic->net += ((const struct net_backend *)backend)->sent;
+    }
+}
+
 void machine_close_backends(struct machine *machine)
 {
     while (machine->display_count > 0) {

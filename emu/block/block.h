@@ -80,6 +80,9 @@ bool block_discards(const struct block *block);
 /* Path for reports; "memory" if there is none. */
 const char *block_path(const struct block *block);
 
+/* How many requests there have been. Home thread. */
+uint64_t block_submitted(const struct block *block);
+
 /* Starts a request; `done` comes later, also for errors. What lies behind the end of the image
  * reads as zeros up to the next multiple of 512, and a write there makes the image longer; a
  * request beyond that is an error. Flush: every write that was done before it was submitted is on

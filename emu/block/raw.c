@@ -29,6 +29,7 @@ struct block {
     uint64_t size;     /* of the file when it was opened */
     /* Requests not yet done, and those of them whose result is there already. */
     unsigned in_flight;
+    uint64_t submitted;
     struct block_request *answered, **answered_end;
     struct aio_bh *answered_bh;
     size_t quick_size;     /* bytes read at once in this pass */
@@ -245,6 +246,11 @@ static bool raw_read_quick(struct block *block, struct block_request *request)
     return true;
 }
 
+uint64_t block_submitted(const struct block *block)
+{
+    return block->submitted;
+}
+
 void block_submit(struct block *block, struct block_request *request)
 {
     int result;
@@ -252,6 +258,7 @@ void block_submit(struct block *block, struct block_request *request)
     request->withdrawn = false;
     request->file = (struct file_request){ .file = block->file, .opaque = request };
     block->in_flight++;
+    block->submitted++;
     if (!raw_check(block, request, &result)) {
         raw_answer(request, result);
     } else if (request->op == BLOCK_FLUSH) {

@@ -23,6 +23,7 @@ void net_connect(struct net_backend *net, const struct net_client *client, void 
 
 void net_send(struct net_backend *net, const uint8_t *frame, size_t size)
 {
+    net->sent++;
     net->class->send(net, frame, size);
 }
 

@@ -44,6 +44,7 @@ struct net_backend {
     struct aio_context *ctx;
     const struct net_client *client;
     void *client_opaque;
+    uint64_t sent; /* frames of the guest so far; home thread */
 };
 
 /* Options of the user-mode network; NULL strings and zeroes mean the default. */

@@ -9,7 +9,7 @@ void window_say_failure(struct window *window, const char *title, const char *bo
 {
     window_release(window);
     sheet_show(&window->sheet, true, title, body, next);
-    sheet_add_button(&window->sheet, window->failed ? COMMAND_QUIT_NOW : COMMAND_DISMISS);
+    sheet_add_button(&window->sheet, window->failed ? COMMAND_QUIT : COMMAND_DISMISS);
     sheet_add_button(&window->sheet, COMMAND_COPY_DETAILS);
     screen_set_cursor(window);
     window->stale = PART_ALL;

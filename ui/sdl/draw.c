@@ -136,9 +136,6 @@ static bool status_draw(struct window *window)
     if (status.state == SESSION_RUNNING) {
         g_string_append_printf(left, "   %u hart%s   CPU %u%%", status.harts,
                                status.harts == 1 ? "" : "s", status.busy_percent);
-        if (status.mips > 0) {
-            g_string_append_printf(left, "   %" G_GUINT64_FORMAT " MIPS", status.mips);
-        }
         g_string_append_printf(left, "%s%s", status.disk ? "   Disk" : "",
                                status.net ? "   Network" : "");
     }
@@ -197,10 +194,15 @@ static void content_draw(struct window *window, bool whole)
     }
 }
 
-/* Menus and sheets lie over all else, and leave a hole when they go. */
-static struct box over_draw(struct window *window)
+/* Menus and sheets lie over all else: draws them if that under them is new, says where they are. */
+static struct box over_draw(struct window *window, bool anew)
 {
+    struct box box = menu_popup_box(&window->menu, &window->text);
     if (window->sheet.title) {
+        bool picture = screen_has_picture(window_screen(window));
+        box = picture ? sheet_box(&window->sheet, &window->text, window->content) : window->content;
+    }
+    if (window->sheet.title && anew) {
         if (!window_console(window)) {
             canvas_fill(&window->canvas, window->content, COLOR_BACKDROP);
         }
@@ -208,16 +210,11 @@ static struct box over_draw(struct window *window)
         sheet_draw(&window->sheet, &window->text, &window->canvas);
         canvas_unclip(&window->canvas);
         chrome_upload(window, window->content);
-        return screen_has_picture(window_screen(window))
-                   ? sheet_box(&window->sheet, &window->text, window->content)
-                   : window->content;
-    }
-    struct box popup = menu_popup_box(&window->menu, &window->text);
-    if (popup.width > 0) {
+    } else if (box.width > 0 && anew) {
         menu_draw_popup(&window->menu, &window->text, &window->canvas);
-        chrome_upload(window, popup);
+        chrome_upload(window, box);
     }
-    return popup;
+    return box;
 }
 
 /* Under a sheet the guest's picture is seen, but as what it is: out of reach. */
@@ -271,7 +268,7 @@ void window_draw(struct window *window)
     if (window->stale & (PART_CONTENT | PART_MENU)) {
         content_draw(window, covered || (window->stale & PART_MENU));
     }
-    window_show(window, over_draw(window));
+    window_show(window, over_draw(window, window->stale & (PART_CONTENT | PART_MENU)));
     window->stale = 0;
     window->drawn_ns = host_monotonic_ns();
 }

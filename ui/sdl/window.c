@@ -6,6 +6,7 @@
 
 #define WIDTH          1024 /* points of the content at first, as a GPU without a window has */
 #define HEIGHT         768
+#define TITLE_HEIGHT   32 /* of the desktop's own title bar, if it does not say */
 #define CONSOLE_WIDTH  80
 #define CONSOLE_HEIGHT 25
 
@@ -98,17 +99,22 @@ static bool sdl_open(struct window *window, GError **error)
     return true;
 }
 
-/* Makes room for menu and status bar around a picture of the size that was asked for. */
+/* Makes room for menu and status bar around a picture of the size that was asked for, as far as the
+ * desktop has it. */
 static void window_fit_content(struct window *window)
 {
     SDL_Rect usable;
-    int width, height;
+    int width, height, top = 0, bottom = 0;
     SDL_GetWindowSize(window->sdl, &width, &height);
     height += (int)((window->canvas.height - window->content.height) / window->points + 0.5);
     if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window->sdl), &usable) == 0) {
-        height = MIN(height, usable.h);
+        if (SDL_GetWindowBordersSize(window->sdl, &top, NULL, &bottom, NULL) != 0 || top == 0) {
+            top = TITLE_HEIGHT;
+        }
+        height = MIN(height, usable.h - top - bottom);
     }
     SDL_SetWindowSize(window->sdl, width, height);
+    SDL_SetWindowPosition(window->sdl, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
 }
 
 struct window *window_open(const struct window_options *options, GError **error)
@@ -225,7 +231,9 @@ static bool window_take(struct window *window)
             return false;
         }
         window->failed = true;
-        window_say_failure(window, "The machine cannot start", why, NULL);
+        window_say_failure(window, "The machine cannot start", why,
+                           "Set that right and start again. 'tinamou doctor' looks for what this "
+                           "computer lacks.");
     }
     struct machine *machine = window->attached ? NULL : session_machine(window->session);
     if (machine) {

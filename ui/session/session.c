@@ -31,6 +31,7 @@ struct session {
     const struct monitor_options *options;
     struct aio_timer sample;
     int64_t sampled_ns, cpu_ns;
+    struct machine_traffic traffic;
 
     struct host_mutex lock; /* leaf: guards all below */
     struct aio_context *ctx; /* NULL: no machine */
@@ -101,6 +102,8 @@ static void session_publish(struct session *session)
     const struct machine *machine = session->options->machine;
     int64_t now_ns = host_monotonic_ns(), cpu_ns = host_process_cpu_ns();
     int64_t passed_ns = MAX(now_ns - session->sampled_ns, 1);
+    struct machine_traffic traffic;
+    machine_get_traffic(machine, &traffic);
     host_mutex_lock(&session->lock);
     struct session_status *status = &session->status;
     status->state = machine_running(machine) ? SESSION_RUNNING : SESSION_PAUSED;
@@ -109,6 +112,9 @@ static void session_publish(struct session *session)
         status->busy_percent = (unsigned)((cpu_ns - session->cpu_ns) * 100 / passed_ns);
         session->sampled_ns = now_ns;
         session->cpu_ns = cpu_ns;
+        status->disk = traffic.disk != session->traffic.disk;
+        status->net = traffic.net != session->traffic.net;
+        session->traffic = traffic;
     }
     host_mutex_unlock(&session->lock);
     session->wake(session->opaque);

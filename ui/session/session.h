@@ -33,7 +33,6 @@ struct session_status {
     enum session_state state;
     unsigned harts;
     unsigned busy_percent; /* of one processor of the host */
-    uint64_t mips;         /* 0: not counted, as no guest has asked for it */
     bool disk, net;        /* something went through since the last sample */
 };
 
