@@ -27,6 +27,10 @@ void window_close(struct window *window)
     g_assert(!window);
 }
 
+void window_lost(void)
+{
+}
+
 void window_wake(void *unused)
 {
     (void)unused;

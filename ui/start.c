@@ -183,6 +183,7 @@ static void run_lost_display(void)
     struct run *run = g_steal_pointer(&windowed);
     if (run) {
         fputs("tinamou: the display has gone away: ending the machine\n", stderr);
+        window_lost();
         run_quit(run);
         session_let_go(run->session);
         host_thread_join(run->thread);

@@ -7,6 +7,7 @@ Runs an X server of its own; a Windows program is run on the display that its wr
 import atexit
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def display_open():
     check(number, "Xvfb did not start")
     os.environ["DISPLAY"] = f":{number}"
     background("openbox", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for("a window manager", lambda: xdo("get_num_desktops"))
     return server
 
 
@@ -142,6 +144,25 @@ def test_close():
     check(status == 0, f"status {status} after turning off: {errors}")
 
 
+def test_stopped():
+    """While the machine thread stands in a call of the host, the window still answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "socket")
+        child, window = window_open("stopped", *MACHINE, "-serial", f"unix:{path},server=on")
+        xdo("key", "ctrl+shift+Return")
+        wait_for("full screen", lambda: "1280x900" in xdo("getwindowgeometry", window))
+        xdo("key", "ctrl+shift+Return")
+        wait_for("no full screen", lambda: "1280x900" not in xdo("getwindowgeometry", window))
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(path)
+            time.sleep(0.5)
+            xdo("key", "ctrl+shift+q")
+            time.sleep(0.5)
+            xdo("key", "Escape")
+            status, errors = ended(child, "'Turn off now'")
+    check(status == 0, f"status {status}: {errors}")
+
+
 def test_lost_display(server):
     """A display that goes away ends the machine in order, and says so."""
     child, _ = window_open("lost", *MACHINE)
@@ -167,7 +188,7 @@ def main():
         print(f"cannot run here: {', '.join(absent) or 'no display'}")
         sys.exit(77)
     server = None if WINDOWS else display_open()
-    tests = [test_console, test_close]
+    tests = [test_console, test_close] + ([] if WINDOWS else [test_stopped])
     for test in tests:
         test()
         print("ok", test.__name__)

@@ -18,6 +18,12 @@ void window_wake(void *unused)
     }
 }
 
+/* A wake-up of SDL's talks to the display, on any thread. */
+void window_lost(void)
+{
+    atomic_store(&wake_sent, true);
+}
+
 void window_prepare_wake(void)
 {
     wake_type = SDL_RegisterEvents(1);

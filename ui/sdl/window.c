@@ -1,14 +1,17 @@
 /* Opening and closing the window, and what it shows of a session. */
 #include "ui/sdl/window.h"
 
+#include <string.h>
+
 #include "platform/desktop.h"
 #include "ui/sdl/parts.h"
 
 #define WIDTH          1024 /* points of the content at first, as a GPU without a window has */
 #define HEIGHT         768
-#define TITLE_HEIGHT   32 /* of the desktop's own title bar, if it does not say */
+#define TITLE_HEIGHT   32 /* of the desktop's own title bar, about */
 #define CONSOLE_WIDTH  80
 #define CONSOLE_HEIGHT 25
+#define GL_RENDERER    0x1f01 /* of glGetString */
 
 struct console *window_console(struct window *window)
 {
@@ -74,9 +77,46 @@ static bool sdl_failed(GError **error, const char *what)
     return false;
 }
 
+/* Whether OpenGL is only played by the processor, which draws this faster without it. */
+static bool renderer_is_slow(SDL_Renderer *renderer)
+{
+    static const char *const slow[] = { "llvmpipe", "softpipe", "Software Rasterizer" };
+    typedef const char *(SDLCALL * get_string_fn)(unsigned name);
+    SDL_RendererInfo info;
+    if (SDL_GetRendererInfo(renderer, &info) != 0 || !g_str_has_prefix(info.name, "opengl")) {
+        return false;
+    }
+    get_string_fn get_string = (get_string_fn)SDL_GL_GetProcAddress("glGetString");
+    const char *name = get_string ? get_string(GL_RENDERER) : NULL;
+    for (size_t i = 0; name && i < G_N_ELEMENTS(slow); i++) {
+        if (strstr(name, slow[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A window with what draws in it: the host's graphics if it has some, else the processor. */
+static bool window_create(struct window *window, int width, int height)
+{
+    Uint32 flags = SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        window->sdl = SDL_CreateWindow("Tinamou", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED,
+                                       width, height, flags);
+        window->renderer = window->sdl ? SDL_CreateRenderer(window->sdl, -1, 0) : NULL;
+        if (!window->renderer || attempt > 0 || !renderer_is_slow(window->renderer)) {
+            break;
+        }
+        SDL_DestroyRenderer(window->renderer);
+        SDL_DestroyWindow(window->sdl);
+        SDL_SetHint(SDL_HINT_RENDER_DRIVER, "software");
+        SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+    }
+    return window->renderer != NULL;
+}
+
 static bool sdl_open(struct window *window, GError **error)
 {
-    Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
     hints_set();
     if (SDL_Init(SDL_INIT_VIDEO) != 0) {
         return sdl_failed(error, "cannot use the display");
@@ -88,10 +128,7 @@ static bool sdl_open(struct window *window, GError **error)
         width = MIN(width, usable.w * 9 / 10);
         height = MIN(height, usable.h * 9 / 10);
     }
-    window->sdl = SDL_CreateWindow("Tinamou", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width,
-                                   height, flags);
-    window->renderer = window->sdl ? SDL_CreateRenderer(window->sdl, -1, 0) : NULL;
-    if (!window->renderer) {
+    if (!window_create(window, width, height)) {
         return sdl_failed(error, "cannot open a window");
     }
     SDL_SetWindowMinimumSize(window->sdl, 320, 200);
@@ -104,14 +141,11 @@ static bool sdl_open(struct window *window, GError **error)
 static void window_fit_content(struct window *window)
 {
     SDL_Rect usable;
-    int width, height, top = 0, bottom = 0;
+    int width, height;
     SDL_GetWindowSize(window->sdl, &width, &height);
     height += (int)((window->canvas.height - window->content.height) / window->points + 0.5);
     if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window->sdl), &usable) == 0) {
-        if (SDL_GetWindowBordersSize(window->sdl, &top, NULL, &bottom, NULL) != 0 || top == 0) {
-            top = TITLE_HEIGHT;
-        }
-        height = MIN(height, usable.h - top - bottom);
+        height = MIN(height, usable.h - TITLE_HEIGHT);
     }
     SDL_SetWindowSize(window->sdl, width, height);
     SDL_SetWindowPosition(window->sdl, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
@@ -134,6 +168,7 @@ struct window *window_open(const struct window_options *options, GError **error)
         return NULL;
     }
     window_title(window);
+    SDL_ShowWindow(window->sdl);
     if (options->full_screen) {
         window_do(window, COMMAND_FULL_SCREEN);
     }

@@ -27,5 +27,8 @@ void window_run(struct window *window, struct session *session);
 /* Closes it; accepts NULL. */
 void window_close(struct window *window);
 
+/* The display is gone, and the process about to end: window_wake does nothing from here on. */
+void window_lost(void);
+
 /* A session_wake_fn: there is something to see. After window_open, on any thread. */
 void window_wake(void *unused);
