@@ -58,6 +58,7 @@ enum machine_device_kind {
     DEVICE_RNG,
     DEVICE_INPUT,
     DEVICE_GPU,
+    DEVICE_SOUND,
 };
 
 /* What is particular to a GPU. */
@@ -79,7 +80,7 @@ struct machine_port {
 struct machine_device {
     enum machine_device_kind kind;
     char *id;
-    char *backend; /* id of the drive or net; NULL where there is none */
+    char *backend; /* id of the drive, net or audiodev; NULL where there is none */
     char *serial;
     uint8_t mac[6];
     enum input_kind input;  /* what kind of DEVICE_INPUT */
@@ -110,6 +111,7 @@ struct machine_config {
     struct chardev *serial;      /* NULL: none */
     GHashTable *chardevs;        /* id -> struct chardev, for the ports of consoles */
     struct clipboard *clipboard; /* made by the caller like these; NULL: none */
+    GHashTable *audios;          /* id -> struct audio, made by the caller too */
 };
 
 /* Why machine_run returned. */

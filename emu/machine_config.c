@@ -64,6 +64,7 @@ void machine_config_init(struct machine_config *config)
         .nets = g_ptr_array_new_with_free_func(net_options_free),
         .devices = g_ptr_array_new_with_free_func(device_options_free),
         .chardevs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+        .audios = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
     };
     jit_options_init(&config->jit);
 }
@@ -84,5 +85,6 @@ void machine_config_clear(struct machine_config *config)
     g_clear_pointer(&config->nets, g_ptr_array_unref);
     g_clear_pointer(&config->devices, g_ptr_array_unref);
     g_clear_pointer(&config->chardevs, g_hash_table_unref);
+    g_clear_pointer(&config->audios, g_hash_table_unref);
     *config = (struct machine_config){ 0 };
 }

@@ -224,6 +224,16 @@ static struct virtio_device *machine_new_gpu(struct machine *machine,
                           error);
 }
 
+static struct virtio_device *machine_new_snd(struct machine *machine,
+                                             const struct machine_config *config,
+                                             const struct machine_device *options, const char *id,
+                                             GError **error)
+{
+    struct audio *audio =
+        machine_take(machine, config->audios, "audiodev", options->backend, error);
+    return audio != NULL ? virtio_snd_new(id, &machine->services, audio) : NULL;
+}
+
 static struct virtio_device *machine_new_virtio(struct machine *machine,
                                                 const struct machine_config *config,
                                                 const struct machine_device *options,
@@ -235,6 +245,7 @@ static struct virtio_device *machine_new_virtio(struct machine *machine,
     case DEVICE_NET: return machine_new_net(machine, options, id, error);
     case DEVICE_CONSOLE: return machine_new_console(machine, config, options, id, error);
     case DEVICE_RNG: return virtio_rng_new(id, &machine->services, error);
+    case DEVICE_SOUND: return machine_new_snd(machine, config, options, id, error);
     case DEVICE_INPUT:
         return virtio_input_new(id, &machine->services, machine->input, options->input,
                                 options->serial, error);

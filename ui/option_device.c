@@ -14,7 +14,7 @@
 #define GPU_YRES 768
 
 struct device_keys {
-    char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name, *bus;
+    char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name, *bus, *audiodev;
     uint64_t number;
     uint64_t xres, yres, max_outputs, max_hostmem;
 };
@@ -60,6 +60,13 @@ static const struct key_row input_rows[] = {
     END_ROW,
 };
 
+static const struct key_row sound_rows[] = {
+    ID_ROW,
+    { "audiodev", KEY_STRING, DEVICE(audiodev), "id of an -audiodev; else the host's device", NULL,
+      0 },
+    END_ROW,
+};
+
 static const char *const only_on[] = { "on", NULL };
 
 static const struct key_row gpu_rows[] = {
@@ -87,7 +94,7 @@ static const struct key_row port_rows[] = {
 typedef bool device_take_fn(struct plan *plan, struct device_keys *keys, GError **error);
 
 static device_take_fn blk_take, net_take, rng_take, serial_take, console_take, port_take;
-static device_take_fn gpu_take, ramfb_take;
+static device_take_fn gpu_take, ramfb_take, sound_take;
 static device_take_fn keyboard_take, tablet_take, mouse_take, touchscreen_take;
 
 static const struct device_name {
@@ -106,6 +113,7 @@ static const struct device_name {
     { "virtio-tablet-device", input_rows, tablet_take, "a pointer that needs no grab" },
     { "virtio-mouse-device", input_rows, mouse_take, "a pointer that is moved" },
     { "virtio-multitouch-device", input_rows, touchscreen_take, "a touchscreen" },
+    { "virtio-sound-device", sound_rows, sound_take, "a sound card" },
     { "virtio-serial-device", id_rows, serial_take, "carries ports" },
     { "virtconsole", port_rows, console_take, "a port that is a console: hvc0" },
     { "virtserialport", port_rows, port_take, "a port for programs, by its name" },
@@ -209,6 +217,13 @@ static bool touchscreen_take(struct plan *plan, struct device_keys *keys, GError
 {
     (void)error;
     return input_add(plan, INPUT_TOUCHSCREEN, keys);
+}
+
+static bool sound_take(struct plan *plan, struct device_keys *keys, GError **error)
+{
+    (void)error;
+    device_add(plan, DEVICE_SOUND, keys, "sound")->backend = g_steal_pointer(&keys->audiodev);
+    return true;
 }
 
 static bool serial_take(struct plan *plan, struct device_keys *keys, GError **error)

@@ -57,6 +57,8 @@ bool option_monitor(struct plan *plan, const char *value, GError **error);
 bool option_chardev(struct plan *plan, const char *value, GError **error);
 /* -mon: a monitor on a chardev. */
 bool option_mon(struct plan *plan, const char *value, GError **error);
+/* -audiodev: where sound goes. */
+bool option_audiodev(struct plan *plan, const char *value, GError **error);
 /* -display: a window or none. */
 bool option_display(struct plan *plan, const char *value, GError **error);
 /* -full-screen: the window is as large as the screen. */

@@ -13,11 +13,20 @@ static void chardev_free_plan(void *opaque)
     g_free(chardev);
 }
 
+static void audio_free_plan(void *opaque)
+{
+    struct plan_audio *audio = opaque;
+    g_free(audio->id);
+    g_free(audio->path);
+    g_free(audio);
+}
+
 void plan_init(struct plan *plan)
 {
     *plan = (struct plan){ 0 };
     machine_config_init(&plan->config);
     plan->chardevs = g_ptr_array_new_with_free_func(chardev_free_plan);
+    plan->audios = g_ptr_array_new_with_free_func(audio_free_plan);
     plan->monitors = g_ptr_array_new_with_free_func(g_free);
     plan->tail = g_ptr_array_new();
     plan->rngs = g_ptr_array_new_with_free_func(g_free);
@@ -39,6 +48,7 @@ void plan_clear(struct plan *plan)
     g_ptr_array_foreach(plan->tail, device_free_plan, NULL);
     machine_config_clear(&plan->config);
     g_ptr_array_unref(plan->chardevs);
+    g_ptr_array_unref(plan->audios);
     g_ptr_array_unref(plan->monitors);
     g_ptr_array_unref(plan->tail);
     g_ptr_array_unref(plan->rngs);
@@ -94,6 +104,15 @@ struct plan_chardev *plan_add_chardev(struct plan *plan, char *id)
     chardev->id = id;
     g_ptr_array_add(plan->chardevs, chardev);
     return chardev;
+}
+
+struct plan_audio *plan_add_audio(struct plan *plan, char *id, enum plan_audio_kind kind)
+{
+    struct plan_audio *audio = g_new0(struct plan_audio, 1);
+    audio->id = id;
+    audio->kind = kind;
+    g_ptr_array_add(plan->audios, audio);
+    return audio;
 }
 
 struct machine_device *plan_add_device(GPtrArray *list, enum machine_device_kind kind)

@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "emu/audio/audio.h"
 #include "emu/machine.h"
 
 enum plan_chardev_kind {
@@ -34,6 +35,21 @@ struct plan_chardev {
     struct vc *vc; /* of PLAN_VC, once there is a window; not owned */
 };
 
+enum plan_audio_kind {
+    PLAN_AUDIO_NONE,
+    PLAN_AUDIO_SDL,
+    PLAN_AUDIO_WAV,
+    PLAN_AUDIO_DEFAULT, /* the host's device if this program can, else none */
+};
+
+/* What is behind a sound card. */
+struct plan_audio {
+    char *id;
+    enum plan_audio_kind kind;
+    char *path; /* of a wav file, and the format in it */
+    struct audio_format format;
+};
+
 enum plan_display { PLAN_DISPLAY_DEFAULT, PLAN_DISPLAY_NONE, PLAN_DISPLAY_SDL };
 
 struct plan {
@@ -42,6 +58,7 @@ struct plan {
     struct machine_config config;
     bool no_machine;     /* -M none: only good for asking */
     GPtrArray *chardevs; /* of struct plan_chardev */
+    GPtrArray *audios;   /* of struct plan_audio */
     GPtrArray *monitors; /* ids of chardevs with a monitor on them */
     GPtrArray *tail;     /* of struct machine_device: placed behind all of -device */
     GPtrArray *rngs;     /* ids of -object rng-* */
@@ -75,6 +92,9 @@ struct plan_chardev *plan_find_chardev(const struct plan *plan, const char *id);
 
 /* Adds a chardev; takes `id`. It starts as null with everything off. */
 struct plan_chardev *plan_add_chardev(struct plan *plan, char *id);
+
+/* Adds a sound backend; takes `id`. */
+struct plan_audio *plan_add_audio(struct plan *plan, char *id, enum plan_audio_kind kind);
 
 /* Adds a virtio device at the end of `list`, which owns it. */
 struct machine_device *plan_add_device(GPtrArray *list, enum machine_device_kind kind);

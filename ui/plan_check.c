@@ -26,6 +26,11 @@ static const char *chardev_id(const void *item)
     return ((const struct plan_chardev *)item)->id;
 }
 
+static const char *audio_id_of(const void *item)
+{
+    return ((const struct plan_audio *)item)->id;
+}
+
 static const char *device_id(const void *item)
 {
     return ((const struct machine_device *)item)->id;
@@ -89,6 +94,9 @@ static struct reference reference_of(const struct plan *plan, enum machine_devic
     case DEVICE_NET:
         return (struct reference){ "-device virtio-net-device", "-netdev", plan->config.nets,
                                    net_id };
+    case DEVICE_SOUND:
+        return (struct reference){ "-device virtio-sound-device", "-audiodev", plan->audios,
+                                   audio_id_of };
     case DEVICE_RNG:
         return (struct reference){ "-device virtio-rng-device", "-object", plan->rngs, string_id };
     case DEVICE_CONSOLE:
@@ -113,6 +121,10 @@ static bool device_check(struct plan *plan, struct machine_device *device, GErro
                           port->chardev, error)) {
             return false;
         }
+    }
+    if (!device->backend && device->kind == DEVICE_SOUND) {
+        device->backend = plan_anonymous(plan, "audio");
+        plan_add_audio(plan, g_strdup(device->backend), PLAN_AUDIO_DEFAULT);
     }
     if (device->backend) {
         struct reference to = reference_of(plan, device->kind);
@@ -155,6 +167,11 @@ static bool backends_check(struct plan *plan, GError **error)
     }
     for (guint i = 0; i < config->nets->len; i++) {
         if (!backend_used_once(plan, DEVICE_NET, net_id(config->nets->pdata[i]), error)) {
+            return false;
+        }
+    }
+    for (guint i = 0; i < plan->audios->len; i++) {
+        if (!backend_used_once(plan, DEVICE_SOUND, audio_id_of(plan->audios->pdata[i]), error)) {
             return false;
         }
     }
@@ -209,6 +226,7 @@ static bool devices_check(struct plan *plan, GError **error)
     return ids_unique(config->drives, drive_id, "-drive", error) &&
            ids_unique(config->nets, net_id, "-netdev", error) &&
            ids_unique(plan->rngs, string_id, "-object", error) &&
+           ids_unique(plan->audios, audio_id_of, "-audiodev", error) &&
            ids_unique(config->devices, device_id, "-device", error) && backends_check(plan, error);
 }
 

@@ -16,6 +16,7 @@
 #include "platform/terminal.h"
 #include "platform/thread.h"
 #include "ui/sdl/window.h"
+#include "ui/sound.h"
 #include "ui/streams.h"
 #include "ui/version.h"
 
@@ -24,6 +25,7 @@ struct run {
     struct plan *plan;
     struct aio_context *ctx;
     struct streams *streams;
+    GPtrArray *sounds; /* of struct audio */
     struct machine *_Atomic machine;
     atomic_bool quit_asked; /* perhaps before there is a machine */
     GPtrArray *monitors;    /* of struct monitor */
@@ -115,6 +117,10 @@ static bool run_make(struct run *run, GError **error)
         return false;
     }
     config->clipboard = clipboard_new(run->ctx);
+    run->sounds = sounds_new(run->plan, error);
+    if (!run->sounds) {
+        return false;
+    }
     run->streams = streams_new(run->plan, run->ctx, run_quit, run, error);
     if (!run->streams) {
         return false;
@@ -146,6 +152,7 @@ static void run_end(struct run *run)
     say_hot_blocks(run);
     machine_free(run->machine);
     streams_free(run->streams);
+    g_clear_pointer(&run->sounds, g_ptr_array_unref);
     g_clear_pointer(&run->plan->config.clipboard, clipboard_free);
 }
 

@@ -30,6 +30,11 @@ bool streams_leave_traces(const struct plan *plan)
             return true;
         }
     }
+    for (guint i = 0; i < plan->audios->len; i++) {
+        if (((const struct plan_audio *)plan->audios->pdata[i])->kind == PLAN_AUDIO_WAV) {
+            return true;
+        }
+    }
     return false;
 }
 

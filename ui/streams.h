@@ -10,7 +10,8 @@
 
 struct streams;
 
-/* Whether making them changes anything outside: files, listening sockets. */
+/* Whether making them, or what sound goes to, changes anything outside: files, listening
+ * sockets. */
 bool streams_leave_traces(const struct plan *plan);
 
 /* Makes all chardevs of the plan and enters them into its machine configuration: serial port and

@@ -11,6 +11,7 @@
 
 #include <glib.h>
 
+#include "emu/audio/audio.h"
 #include "emu/block/block.h"
 #include "emu/chardev/chardev.h"
 #include "emu/dev/device.h"
@@ -166,6 +167,10 @@ struct virtio_device *virtio_console_new(const char *id, const struct device_ser
 struct virtio_device *virtio_input_new(const char *id, const struct device_services *services,
                                        struct input_hub *hub, enum input_kind kind,
                                        const char *serial, GError **error);
+
+/* A sound card. Owns nothing of `audio`. */
+struct virtio_device *virtio_snd_new(const char *id, const struct device_services *services,
+                                     struct audio *audio);
 
 /* An entropy source. */
 struct virtio_device *virtio_rng_new(const char *id, const struct device_services *services,

@@ -5,7 +5,8 @@ COLUMNS_MAX, FUNCTION_MAX, FILE_MAX = 100, 70, 600
 
 # A unit is a folder with rules of its own; a file belongs to the unit with the longest name that
 # leads to it. Each unit may include itself and the units on its line, nothing else.
-EMU_BACKENDS = {"emu/chardev", "emu/block", "emu/net", "emu/share", "emu/display"}
+EMU_BACKENDS = {"emu/chardev", "emu/block", "emu/net", "emu/share", "emu/display",
+                "emu/audio"}
 EMU_DEVICES = EMU_BACKENDS | {"emu/mem", "emu/cpu", "emu/dev", "emu/riscv", "emu/virtio"}
 EMU = EMU_DEVICES | {"emu/state", "emu/jit", "emu/board", "emu/control", "emu"}
 BELOW = {"platform", "aio"}
@@ -21,6 +22,7 @@ MAY_INCLUDE = {
     "emu/chardev": BELOW,
     "emu/block": BELOW,
     "emu/net": BELOW,
+    "emu/audio": BELOW,
     "emu/share": BELOW,
     "emu/display": BELOW | {"emu/chardev"},  # an agent is a stream to the guest
     "emu/cpu": BELOW | {"emu/mem"},

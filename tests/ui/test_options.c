@@ -243,6 +243,26 @@ static void test_console(void)
     plan_clear(&plan);
 }
 
+static void test_sound(void)
+{
+    struct plan plan;
+    plan_of(&plan, "-audiodev wav,id=w,path=x.wav,out.frequency=44100,out.format=f32 "
+                   "-device virtio-sound-device,audiodev=w -device virtio-sound-device");
+    const struct machine_device *first = plan.config.devices->pdata[0];
+    const struct machine_device *second = plan.config.devices->pdata[1];
+    const struct plan_audio *file = plan.audios->pdata[0], *other = plan.audios->pdata[1];
+    g_assert_cmpint(first->kind, ==, DEVICE_SOUND);
+    g_assert_cmpstr(first->backend, ==, "w");
+    g_assert_cmpint(file->kind, ==, PLAN_AUDIO_WAV);
+    g_assert_cmpstr(file->path, ==, "x.wav");
+    g_assert_cmpuint(file->format.rate, ==, 44100);
+    g_assert_cmpuint(file->format.channels, ==, 2);
+    g_assert_cmpint(file->format.sample, ==, SAMPLE_F32);
+    g_assert_cmpstr(second->backend, ==, other->id);
+    g_assert_cmpint(other->kind, ==, PLAN_AUDIO_DEFAULT);
+    plan_clear(&plan);
+}
+
 static void test_other(void)
 {
     struct plan plan;
@@ -311,6 +331,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/accel", test_accel);
     g_test_add_func("/options/defaults", test_defaults);
     g_test_add_func("/options/guide", test_guide);
+    g_test_add_func("/options/sound", test_sound);
     g_test_add_func("/options/input-devices", test_input_devices);
     g_test_add_func("/options/implied-devices", test_implied_devices);
     g_test_add_func("/options/streams", test_streams);
