@@ -344,7 +344,7 @@ static void blk_set_config(struct virtio_device *dev, uint32_t offset, unsigned 
     }
 }
 
-static const struct virtio_class blk_class = {
+const struct virtio_class virtio_blk_class = {
     .name = "virtio-blk",
     .id = 2,
     .queue_count = 1,
@@ -370,7 +370,7 @@ struct virtio_device *virtio_blk_new(const char *id, const struct device_service
                     "%s: serial '%s' is longer than %u bytes", id, serial, BLK_ID_SIZE);
         return NULL;
     }
-    struct virtio_blk *blk = virtio_alloc(&blk_class, id, services);
+    struct virtio_blk *blk = virtio_alloc(&virtio_blk_class, id, services);
     blk->block = block;
     blk->writeback = 1;
     g_queue_init(&blk->in_flight);

@@ -246,7 +246,7 @@ static void console_finish(struct virtio_device *dev)
     }
 }
 
-static const struct virtio_class console_class = {
+const struct virtio_class virtio_console_class = {
     .name = "virtio-console",
     .id = 3,
     .queue_count = CONSOLE_QUEUES,
@@ -292,7 +292,7 @@ struct virtio_device *virtio_console_new(const char *id, const struct device_ser
     if (!console_check(id, ports, count, error)) {
         return NULL;
     }
-    struct virtio_console *console = virtio_alloc(&console_class, id, services);
+    struct virtio_console *console = virtio_alloc(&virtio_console_class, id, services);
     for (unsigned i = 0; i < CONSOLE_PORTS; i++) {
         console->port[i].console = console;
         console->port[i].number = i;

@@ -124,7 +124,7 @@ static void gpu_finish(struct virtio_device *dev)
     g_hash_table_unref(gpu->resources);
 }
 
-static const struct virtio_class gpu_class = {
+const struct virtio_class virtio_gpu_class = {
     .name = "virtio-gpu",
     .id = 16,
     .queue_count = GPU_QUEUES,
@@ -152,7 +152,7 @@ struct virtio_device *virtio_gpu_new(const char *id, const struct device_service
                     VIRTIO_GPU_MEMORY_MIN >> 20);
         return NULL;
     }
-    struct virtio_gpu *gpu = virtio_alloc(&gpu_class, id, services);
+    struct virtio_gpu *gpu = virtio_alloc(&virtio_gpu_class, id, services);
     gpu->memory_max = memory_max;
     gpu->resources = g_hash_table_new(NULL, NULL);
     gpu->scanout_count = count;

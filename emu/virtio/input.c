@@ -254,7 +254,7 @@ static void input_finish(struct virtio_device *dev)
     g_free(input->serial);
 }
 
-static const struct virtio_class input_class = {
+const struct virtio_class virtio_input_class = {
     .name = "virtio-input",
     .id = 18,
     .queue_count = INPUT_QUEUES,
@@ -292,7 +292,7 @@ struct virtio_device *virtio_input_new(const char *id, const struct device_servi
                     "%s: a serial number has at most %d characters", id, STRING_MAX);
         return NULL;
     }
-    struct virtio_input *input = virtio_alloc(&input_class, id, services);
+    struct virtio_input *input = virtio_alloc(&virtio_input_class, id, services);
     input->model = &input_models[kind];
     input->hub = hub;
     input->serial = g_strdup(serial != NULL ? serial : "");

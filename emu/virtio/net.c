@@ -246,7 +246,7 @@ static void net_finish(struct virtio_device *dev)
     net_connect(((struct virtio_net *)dev)->net, NULL, NULL);
 }
 
-static const struct virtio_class net_class = {
+const struct virtio_class virtio_net_class = {
     .name = "virtio-net",
     .id = 1,
     .queue_count = NET_QUEUES,
@@ -279,7 +279,7 @@ struct virtio_device *virtio_net_new(const char *id, const struct device_service
                     id, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
         return NULL;
     }
-    struct virtio_net *self = virtio_alloc(&net_class, id, services);
+    struct virtio_net *self = virtio_alloc(&virtio_net_class, id, services);
     self->net = net;
     memcpy(self->mac, mac, MAC_SIZE);
     net_connect(net, &client, self);

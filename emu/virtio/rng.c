@@ -38,7 +38,7 @@ static void rng_notify(struct virtio_device *dev, unsigned index)
     virtio_notify_queue(dev, &dev->queue[index]);
 }
 
-static const struct virtio_class rng_class = {
+const struct virtio_class virtio_rng_class = {
     .name = "virtio-rng",
     .id = 4,
     .queue_count = 1,
@@ -57,5 +57,5 @@ struct virtio_device *virtio_rng_new(const char *id, const struct device_service
                     "%s: this host has no source of random numbers", id);
         return NULL;
     }
-    return virtio_alloc(&rng_class, id, services);
+    return virtio_alloc(&virtio_rng_class, id, services);
 }

@@ -125,7 +125,7 @@ static void snd_finish(struct virtio_device *dev)
     }
 }
 
-static const struct virtio_class snd_class = {
+const struct virtio_class virtio_snd_class = {
     .name = "virtio-snd",
     .id = 25,
     .queue_count = SND_QUEUES,
@@ -149,7 +149,7 @@ static const struct virtio_class snd_class = {
 struct virtio_device *virtio_snd_new(const char *id, const struct device_services *services,
                                      struct audio *audio)
 {
-    struct virtio_snd *snd = virtio_alloc(&snd_class, id, services);
+    struct virtio_snd *snd = virtio_alloc(&virtio_snd_class, id, services);
     snd->audio = audio;
     for (unsigned i = 0; i < SND_STREAMS; i++) {
         snd->stream[i].snd = snd;

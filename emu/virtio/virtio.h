@@ -64,6 +64,10 @@ struct virtio_class {
     void (*set_config)(struct virtio_device *dev, uint32_t offset, unsigned size, uint64_t value);
 };
 
+/* The classes of all devices, for reports. */
+extern const struct virtio_class virtio_blk_class, virtio_console_class, virtio_gpu_class,
+    virtio_input_class, virtio_net_class, virtio_rng_class, virtio_snd_class;
+
 /* What the transport does for its device. */
 struct virtio_transport_ops {
     void (*interrupt)(void *opaque, bool config_changed);

@@ -77,6 +77,24 @@ static void write_class(GString *text, const struct device_class *class)
     g_string_append(text, ".\n");
 }
 
+static const struct virtio_class *const virtio_classes[] = {
+    &virtio_blk_class, &virtio_net_class, &virtio_console_class, &virtio_rng_class,
+    &virtio_gpu_class, &virtio_input_class, &virtio_snd_class,
+};
+
+static void write_virtio(GString *text)
+{
+    g_string_append(text, "\n## Devices in virtio slots\n\n"
+                          "VIRTIO 1.2, without its legacy interface.\n\n"
+                          "| device | id | queues | entries | configuration in bytes |\n"
+                          "|---|---|---|---|---|\n");
+    for (unsigned i = 0; i < G_N_ELEMENTS(virtio_classes); i++) {
+        const struct virtio_class *class = virtio_classes[i];
+        g_string_append_printf(text, "| %s | %u | %u | %u | %u |\n", class->name, class->id,
+                               class->queue_count, class->queue_size, class->config_size);
+    }
+}
+
 static GString *write_all(void)
 {
     GString *text = g_string_new(
@@ -87,6 +105,7 @@ static GString *write_all(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(classes); i++) {
         write_class(text, classes[i]);
     }
+    write_virtio(text);
     return text;
 }
 
