@@ -343,7 +343,27 @@ static bool plan_has(const struct plan *plan, enum machine_device_kind kind, enu
     return false;
 }
 
-/* What a window is good for: a picture, keys and a pointer, as far as there are slots. */
+/* Whether one more device finds a slot. */
+static bool plan_has_room(const struct plan *plan)
+{
+    return plan->config.devices->len + plan->tail->len < SLOTS;
+}
+
+/* A port for an agent in the guest, through which text is copied and pasted. */
+static bool plan_add_agent(struct plan *plan, GError **error)
+{
+    static const char id[] = "vdagent";
+    if (!plan_has_room(plan) || plan_has(plan, DEVICE_CONSOLE, INPUT_KINDS) ||
+        plan_find_chardev(plan, id)) {
+        return true; /* the user has plans of their own */
+    }
+    plan_add_chardev(plan, g_strdup(id))->kind = PLAN_VDAGENT;
+    return option_device(plan, "virtio-serial-device", error) &&
+           option_device(plan, "virtserialport,chardev=vdagent,name=com.redhat.spice.0", error);
+}
+
+/* What a window is good for: a picture, keys, a pointer, sound and the clipboard, as far as there
+ * are slots. */
 static bool plan_add_desktop(struct plan *plan, GError **error)
 {
     static const struct {
@@ -354,15 +374,15 @@ static bool plan_add_desktop(struct plan *plan, GError **error)
         { DEVICE_GPU, INPUT_KINDS, "virtio-gpu-device" },
         { DEVICE_INPUT, INPUT_KEYBOARD, "virtio-keyboard-device" },
         { DEVICE_INPUT, INPUT_TABLET, "virtio-tablet-device" },
+        { DEVICE_SOUND, INPUT_KINDS, "virtio-sound-device" },
     };
     for (size_t i = 0; i < G_N_ELEMENTS(devices); i++) {
-        bool room = plan->config.devices->len + plan->tail->len < SLOTS;
-        if (room && !plan_has(plan, devices[i].kind, devices[i].input) &&
+        if (plan_has_room(plan) && !plan_has(plan, devices[i].kind, devices[i].input) &&
             !option_device(plan, devices[i].name, error)) {
             return false;
         }
     }
-    return true;
+    return plan_add_agent(plan, error);
 }
 
 bool plan_choose_display(struct plan *plan, bool window_possible, GError **error)

@@ -263,6 +263,48 @@ static void test_sound(void)
     plan_clear(&plan);
 }
 
+/* What a line started by hand has in its window: devices in order, then disks. */
+static void desktop_of(struct plan *plan, const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+    GError *error = NULL;
+    plan_init(plan);
+    plan->guided = true;
+    bool taken = options_parse(plan, (const char *const *)words, &error) &&
+                 plan_choose_display(plan, true, &error) && plan_check(plan, &error);
+    g_assert_no_error(error);
+    g_assert_true(taken);
+}
+
+static void test_desktop(void)
+{
+    static const enum machine_device_kind all[] = { DEVICE_GPU, DEVICE_INPUT, DEVICE_INPUT,
+                                                    DEVICE_SOUND, DEVICE_CONSOLE, DEVICE_BLK };
+    struct plan plan;
+    desktop_of(&plan, "-drive file=a.img,format=raw");
+    const GPtrArray *devices = plan.config.devices;
+    g_assert_cmpuint(devices->len, ==, G_N_ELEMENTS(all));
+    for (guint i = 0; i < devices->len; i++) {
+        g_assert_cmpint(((struct machine_device *)devices->pdata[i])->kind, ==, all[i]);
+    }
+    const struct machine_device *console = devices->pdata[4];
+    check_port(console, 0, 1, "vdagent", "com.redhat.spice.0", false);
+    g_assert_cmpint(plan_find_chardev(&plan, "vdagent")->kind, ==, PLAN_VDAGENT);
+    plan_clear(&plan);
+    /* Nothing twice, and never more than there are slots. */
+    desktop_of(&plan, "-chardev null,id=c -device virtio-serial-device -device "
+                      "virtconsole,chardev=c -audiodev none,id=a -device "
+                      "virtio-sound-device,audiodev=a");
+    g_assert_cmpuint(plan.config.devices->len, ==, 5);
+    g_assert_null(plan_find_chardev(&plan, "vdagent"));
+    plan_clear(&plan);
+    desktop_of(&plan, "-device virtio-rng-device -device virtio-rng-device -device "
+                      "virtio-rng-device -device virtio-rng-device -device virtio-rng-device "
+                      "-drive file=a.img,format=raw");
+    g_assert_cmpuint(plan.config.devices->len, ==, 8);
+    plan_clear(&plan);
+}
+
 static void test_other(void)
 {
     struct plan plan;
@@ -332,6 +374,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/defaults", test_defaults);
     g_test_add_func("/options/guide", test_guide);
     g_test_add_func("/options/sound", test_sound);
+    g_test_add_func("/options/desktop", test_desktop);
     g_test_add_func("/options/input-devices", test_input_devices);
     g_test_add_func("/options/implied-devices", test_implied_devices);
     g_test_add_func("/options/streams", test_streams);
