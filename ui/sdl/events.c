@@ -71,7 +71,11 @@ static void window_focus(struct window *window, bool focus)
 {
     window->focus = focus;
     window->stale |= PART_CONTENT;
-    if (!focus) {
+    if (focus) {
+        /* X11 does not tell SDL of what other programs copy: look when the user comes from them. */
+        window_exchange_clipboard(window, false);
+        window_exchange_clipboard(window, true);
+    } else {
         window_release(window);
         window->menu.open = window->menu.item = -1;
         window->stale = PART_ALL;
