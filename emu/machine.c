@@ -447,6 +447,11 @@ bool machine_running(const struct machine *machine)
     return machine->running;
 }
 
+int64_t machine_now_ns(const struct machine *machine)
+{
+    return aio_clock_now_ns(&machine->clock);
+}
+
 struct host_mutex *machine_lock(struct machine *machine)
 {
     return &machine->lock;

@@ -159,6 +159,9 @@ void machine_resume(struct machine *machine);
 /* Whether the guest runs now. */
 bool machine_running(const struct machine *machine);
 
+/* Guest time: ns that the machine has run since it was made. Any thread. */
+int64_t machine_now_ns(const struct machine *machine);
+
 /* The lock that device registers, chardevs and the main context's callbacks run under. */
 struct host_mutex *machine_lock(struct machine *machine);
 

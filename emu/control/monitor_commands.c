@@ -104,6 +104,8 @@ const struct monitor_command monitor_commands[] = {
     { "mouse_move", NULL, "DX DY [WHEEL]", "move the mouse", monitor_mouse_move },
     { "mouse_position", NULL, "X Y", "point at a place, 0 to 32767 from left and top",
       monitor_mouse_position },
+    { "mouse_set", NULL, "INDEX", "choose who has the buttons; 'info mice' has the numbers",
+      monitor_mouse_set },
     { "mouse_button", NULL, "STATE", "buttons that are down: 1 left, 2 middle, 4 right",
       monitor_mouse_button },
     { NULL, NULL, NULL, NULL, NULL },

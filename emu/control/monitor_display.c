@@ -102,6 +102,7 @@ void monitor_screendump(struct monitor_call *call)
 void monitor_info_screens(struct monitor_call *call)
 {
     struct machine *machine = call->options->machine;
+    g_string_append_printf(call->out, "guest time: %" PRId64 " ns\n", machine_now_ns(machine));
     for (unsigned i = 0; i < machine_display_count(machine); i++) {
         struct display *display = machine_display(machine, i);
         struct display_request wish;
@@ -212,6 +213,44 @@ void monitor_mouse_position(struct monitor_call *call)
     if (call_number(call, call->words[0], 0, INPUT_ABS_MAX, &x) &&
         call_number(call, call->words[1], 0, INPUT_ABS_MAX, &y)) {
         input_position(machine_input(call->options->machine), (int32_t)x, (int32_t)y);
+    }
+}
+
+static const struct {
+    enum input_kind kind;
+    const char *text;
+} pointers[] = {
+    { INPUT_TABLET, "tablet (absolute)" },
+    { INPUT_MOUSE, "mouse" },
+};
+
+void monitor_info_mice(struct monitor_call *call)
+{
+    const struct input_hub *hub = machine_input(call->options->machine);
+    enum input_kind current;
+    if (!input_pointer(hub, &current)) {
+        g_string_append(call->out, "the guest reads no pointer\n");
+        return;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(pointers); i++) {
+        if (input_has(hub, pointers[i].kind)) {
+            g_string_append_printf(call->out, "%c Mouse #%zu: %s\n",
+                                   pointers[i].kind == current ? '*' : ' ', i, pointers[i].text);
+        }
+    }
+}
+
+void monitor_mouse_set(struct monitor_call *call)
+{
+    struct input_hub *hub = machine_input(call->options->machine);
+    int64_t index;
+    if (!call_number(call, call->words[0], 0, G_N_ELEMENTS(pointers) - 1, &index)) {
+        return;
+    }
+    if (input_has(hub, pointers[index].kind)) {
+        input_set_pointer(hub, pointers[index].kind);
+    } else {
+        g_string_append_printf(call->out, "the guest reads no %s\n", pointers[index].text);
     }
 }
 

@@ -101,6 +101,7 @@ const struct monitor_command monitor_topics[] = {
     { "block", NULL, "", "disks", info_block },
     { "network", NULL, "", "networks", info_network },
     { "screens", NULL, "", "what the screens show, as a checksum", monitor_info_screens },
+    { "mice", NULL, "", "the pointers that the guest reads", monitor_info_mice },
     { "aio", NULL, "", "what each event loop does and waits for", info_aio },
     { "name", NULL, "", "the machine's name", info_name },
     { "version", NULL, "", "the emulator's version", info_version },

@@ -68,6 +68,10 @@ void monitor_sendkey(struct monitor_call *call);
 void monitor_mouse_move(struct monitor_call *call);
 /* mouse_position */
 void monitor_mouse_position(struct monitor_call *call);
+/* mouse_set */
+void monitor_mouse_set(struct monitor_call *call);
+/* info mice */
+void monitor_info_mice(struct monitor_call *call);
 /* mouse_button */
 void monitor_mouse_button(struct monitor_call *call);
 

@@ -165,6 +165,20 @@ static struct input_sink *hub_pointer(const struct input_hub *hub)
     return tablet != NULL && (hub->points || mouse == NULL) ? tablet : mouse;
 }
 
+bool input_pointer(const struct input_hub *hub, enum input_kind *ret_kind)
+{
+    const struct input_sink *sink = hub_pointer(hub);
+    if (sink != NULL) {
+        *ret_kind = sink->kind;
+    }
+    return sink != NULL;
+}
+
+void input_set_pointer(struct input_hub *hub, enum input_kind kind)
+{
+    hub->points = kind == INPUT_TABLET;
+}
+
 static bool code_is_button(unsigned code)
 {
     return code >= BUTTON_MIN && code < BUTTON_END;

@@ -79,6 +79,13 @@ void input_detach(struct input_sink *sink);
  * last gets all events. Machine lock held. */
 void input_set_reading(struct input_sink *sink, bool reading);
 
+/* Which pointer has the buttons and the wheel: INPUT_TABLET or INPUT_MOUSE; false if the guest
+ * reads neither. Machine lock held. */
+bool input_pointer(const struct input_hub *hub, enum input_kind *ret_kind);
+
+/* Gives them to that kind, until the other one moves. Machine lock held. */
+void input_set_pointer(struct input_hub *hub, enum input_kind kind);
+
 /* The guest has set a keyboard's lights (enum input_led). Machine lock held. */
 void input_set_leds(struct input_hub *hub, unsigned leds);
 

@@ -134,18 +134,23 @@ def typed_check(shell, monitor):
     guest.expect_equal("what was typed", shell.run("cat /tmp/typed"), "hEllo1-")
 
 
+def console_check(shell, monitor, size):
+    """What a program writes to the kernel's console is on the screen, and nothing else."""
+    text = "abba 2718281828 ABBA .,;: baab"
+    shell.run("printf '\\033[2J\\033[H\\033[?25l' >/dev/tty1")
+    shell.run(f"printf '\\n{text}' >/dev/tty1")
+    first = cell_of(monitor.picture(), 0, 0)
+    picture = picture_until(monitor, lambda seen: cell_of(seen, 0, 1) != first, "a text")
+    guest.expect_equal("the picture's size", picture[:2], size)
+    text_check(picture, text, 1)
+    if any(cell_of(picture, 0, 0)) or any(cell_of(picture, len(text), 1)):
+        raise machine.Failure("the screen around the text is not black")
+
+
 def screen(emulator):
     """virtio-gpu: text of the kernel's console on the screen, keys typed, another size asked."""
     with screen_guest(emulator, append="console=tty0 console=ttyS0") as (shell, monitor):
-        text = "abba 2718281828 ABBA .,;: baab"
-        shell.run("printf '\\033[2J\\033[H\\033[?25l' >/dev/tty1")
-        shell.run(f"printf '\\n{text}' >/dev/tty1")
-        first = cell_of(monitor.picture(), 0, 0)
-        picture = picture_until(monitor, lambda seen: cell_of(seen, 0, 1) != first, "a text")
-        guest.expect_equal("the picture's size", picture[:2], (1024, 768))
-        text_check(picture, text, 1)
-        if any(cell_of(picture, 0, 0)) or any(cell_of(picture, len(text), 1)):
-            raise machine.Failure("the screen around the text is not black")
+        console_check(shell, monitor, (1024, 768))
         typed_check(shell, monitor)
         guest.expect_equal("what screen_resize said", monitor.run("screen_resize 1600x900"), "")
         # The preferred timing of the EDID: its active pixels and lines, low bytes and high bits.
@@ -155,6 +160,22 @@ def screen(emulator):
         size = (timing[2] | timing[4] >> 4 << 8, timing[5] | timing[7] >> 4 << 8)
         guest.expect_equal("the size in the EDID", size, (1600, 900))
         shell.poweroff()
+
+
+def efi_screen(emulator):
+    """ramfb: EDK2 draws on it, and Debian's kernel, started by it, goes on with efifb."""
+    with tempfile.TemporaryDirectory(prefix="tinamou-") as folder:
+        variables = os.path.join(folder, "vars.fd")
+        shutil.copyfile(machine.guest_script("packages", "efi-vars"), variables)
+        code = machine.guest_script("packages", "efi-code")
+        flash = ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
+                 "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+        with screen_guest(emulator, append="console=tty0 console=ttyS0", extra=flash,
+                          devices=["-device", "ramfb"]) as (shell, monitor):
+            guest.expect_equal("the frame buffer", shell.run("cat /sys/class/graphics/fb0/name"),
+                               "EFI VGA")
+            console_check(shell, monitor, (800, 600))
+            shell.poweroff()
 
 
 def modes_check(shell, monitor):
@@ -199,3 +220,4 @@ def register(short, long):
     """Enters the cases into the tables of the suite."""
     short["screen"] = screen
     long["desktop"] = desktop
+    long["efi-screen"] = efi_screen

@@ -116,7 +116,7 @@ static void test_screendump(void)
     say("screendump", "which file?");
     say("screendump x -f gif", "'gif' is no format: png or ppm");
     say("screendump x 2", "is not a number from 1 to 1");
-    say("info screens", "Screen 1: 2x1 sha256=");
+    say("info screens", "guest time: 0 ns\nScreen 1: 2x1 sha256=");
     g_remove(path);
     teardown();
 }
@@ -171,6 +171,7 @@ static void test_sendkey(void)
 static void test_mouse(void)
 {
     setup();
+    say("info mice", "the guest reads no pointer");
     tablet = read_kind(INPUT_TABLET);
     mouse = read_kind(INPUT_MOUSE);
     say("mouse_position 5 32767", "");
@@ -179,6 +180,12 @@ static void test_mouse(void)
     expect_heard("1:0-5,32767 0:272+0,0 0:272-0,0 0:273+0,0 ");
     say("mouse_move -3 4 1", "");
     expect_heard("2:0--3,4 3:0-0,120 ");
+    say("info mice", "  Mouse #0: tablet (absolute)\n* Mouse #1: mouse\n");
+    say("mouse_set 0", "");
+    say("info mice", "* Mouse #0: tablet (absolute)\n  Mouse #1: mouse\n");
+    say("mouse_set 2", "'2' is not a number from 0 to 1");
+    input_set_reading(mouse, false);
+    say("mouse_set 1", "the guest reads no mouse");
     say("mouse_position 5", "'' is not a number");
     say("mouse_position 5 32768", "'32768' is not a number from 0 to 32767");
     say("mouse_button 8", "'8' is not a number");
