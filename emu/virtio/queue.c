@@ -73,8 +73,11 @@ static uint8_t *queue_map(struct virtqueue *queue, gpa_t address, size_t size, g
 
 void virtqueue_enable(struct virtqueue *queue)
 {
+    if (queue->size == 0) { /* EDK2's GPU driver says 0, and means the largest */
+        queue->size = queue->dev->class->queue_size;
+    }
     size_t size = queue->size;
-    if (size == 0 || size > queue->dev->class->queue_size || (size & (size - 1)) != 0) {
+    if (size > queue->dev->class->queue_size || (size & (size - 1)) != 0) {
         queue_break(queue, "queue size is not a power of two within the maximum");
         return;
     }

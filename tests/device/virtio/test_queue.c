@@ -347,7 +347,6 @@ static const struct bad_rings {
     uint16_t size;
     gpa_t desc, avail, used;
 } bad_rings[] = {
-    { "size 0", 0, DRIVER_RAM, DRIVER_RAM, DRIVER_RAM },
     { "size 3", 3, DRIVER_RAM, DRIVER_RAM, DRIVER_RAM },
     { "size over the maximum", 512, DRIVER_RAM, DRIVER_RAM, DRIVER_RAM },
     { "size huge", UINT16_MAX, DRIVER_RAM, DRIVER_RAM, DRIVER_RAM },
@@ -387,10 +386,24 @@ static void test_bad_rings(const void *opaque)
     driver_finish(&d);
 }
 
+static void test_size_unsaid(void)
+{
+    struct driver_queue q = { 0, DRIVER_RAM, DRIVER_RAM + 0x2000, DRIVER_RAM + 0x3000, 0, 0, 0 };
+    driver_init(&d);
+    probe = probe_new(&d.services);
+    driver_plug(&d, &probe->dev);
+    g_assert_true(driver_negotiate(&d, 1ull << VIRTIO_F_VERSION_1));
+    driver_set_rings(&d, 0, &q);
+    g_assert_cmpuint(driver_get(&d, 0x44), ==, 1);
+    g_assert_cmpuint(probe->dev.queue[0].size, ==, PROBE_QUEUE_SIZE);
+    driver_finish(&d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/virtqueue/echo", test_echo);
+    g_test_add_func("/virtqueue/size-unsaid", test_size_unsaid);
     g_test_add_func("/virtqueue/indirect-tail", test_indirect_tail);
     g_test_add_func("/virtqueue/wrap", test_wrap);
     g_test_add_func("/virtqueue/interrupt-flag", test_interrupt_flag);
