@@ -60,6 +60,7 @@ static uint32_t gpu_header(uint8_t *header, struct fuzz_input *input)
         words[i] = value < 250 ? value % 16u : (uint32_t)fuzz_number(input, 4);
     }
     if (words[0] == GPU_ATTACH_BACKING) {
+        words[7] = 1 + words[7] % 2; /* entries */
         words[8] = DRIVER_RAM + (uint32_t)fuzz_number(input, 2);
         words[9] = words[11] = words[13] = 0;
         words[10] = (uint32_t)fuzz_number(input, 2);
