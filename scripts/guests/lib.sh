@@ -106,6 +106,30 @@ apt_unpack() {
     chmod -R u+rwX "$root"
 }
 
+# apt_tree NAME PACKAGE...: prints a folder of the cache in which the packages and everything they
+# need are unpacked, to the present versions; apt_setup comes first.
+apt_tree() {
+    local name=$1 uris root new
+    shift
+    uris=$(apt-get "${apt_options[@]}" --print-uris install "$@") ||
+        fail "Debian has not all of these packages: $*"
+    root=$guest_cache/$name-$(printf '%s\n' "$uris" | sed "s/^'[^']*' //" | LC_ALL=C sort |
+        sha256sum | cut -c 1-16)
+    exec 7>"$guest_cache/$name.lock"
+    flock 7
+    if [ ! -d "$root" ]; then
+        new=$(mktemp -d "$guest_cache/new.XXXXXX")
+        # shellcheck disable=SC2064
+        trap "rm -rf '$new'" EXIT
+        mkdir "$new/root"
+        say "fetching $1 and what it needs"
+        apt_unpack "$new/root" "$new/debs" "$@"
+        chmod 755 "$new/root"
+        mv -T "$new/root" "$root"
+    fi
+    printf '%s\n' "$root"
+}
+
 # kernel_package: the name of the package that linux-image-riscv64 stands for in these lists.
 kernel_package() {
     apt-cache "${apt_options[@]}" depends linux-image-riscv64 |
