@@ -27,7 +27,9 @@ static bool step_fetch(struct riscv_hart *h, const struct jit_hart *own, uint32_
 /* Few words are stepped over and over: what they mean is remembered. NULL: illegal. */
 static const struct isa_insn *step_decode(struct jit_hart *own, uint32_t word)
 {
-    struct step_decoded *entry = &own->decoded[(word >> 20 ^ word >> 7) % STEP_DECODED];
+    /* Fibonacci hashing: words differ in a few bits that lie anywhere. */
+    unsigned hash = word * 2654435769u >> (32 - STEP_DECODED_BITS);
+    struct step_decoded *entry = &own->decoded[hash];
     if (entry->word != word) {
         if (!isa_decode(word, &entry->insn)) {
             entry->word = 0;

@@ -10,7 +10,7 @@
 struct interp;
 struct jit;
 
-#define STEP_DECODED 64
+#define STEP_DECODED_BITS 8
 
 /* A word and what it means. */
 struct step_decoded {
@@ -28,7 +28,7 @@ struct jit_hart {
     uint64_t steps;
     uint64_t tlb_misses;   /* of generated code */
     uint64_t jump_misses;  /* indirect jumps that the jump cache did not know */
-    struct step_decoded decoded[STEP_DECODED];
+    struct step_decoded decoded[1 << STEP_DECODED_BITS];
 };
 
 /* Runs the instruction at h->pc if it is a CSR access, an environment call, a return from a trap,
