@@ -30,8 +30,8 @@ static void describe_machine(const struct jit *jit, GString *text)
     uint64_t us = (uint64_t)s->translation_ns / 1000;
     g_string_append_printf(
         text,
-        "translated  %" PRIu64 " blocks of %.1f guest instructions, %.1f bytes of host code each\n"
-        "time        %.3f s, %.2f us an instruction\n"
+        "translated  %" PRIu64 " blocks of %.1f instructions, %.1f bytes of host code for each\n"
+        "time        %.3f s, %.2f us for each instruction\n"
         "code        %.1f MiB in %u segments of %.1f MiB; %" PRIu64 " times one was emptied\n"
         "pages       %u hold code; %" PRIu64 " blocks were stale after fence.i\n"
         "links       %" PRIu64 " exits jump straight on; %" PRIu64 " look-ups of blocks\n",
