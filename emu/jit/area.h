@@ -58,6 +58,13 @@ struct jit_store {
     uint64_t info;    /* bytes << 8, 2, and 1 if a store-conditional failed; 0: none noted */
 };
 
+/* Whether generated code may do floating point. */
+enum jit_fp {
+    JIT_FP_OFF,   /* FS is off, or frm is no mode that the host has */
+    JIT_FP_CLEAN, /* it has to set FS to dirty */
+    JIT_FP_DIRTY,
+};
+
 struct jit_area {
     struct jit_constants constants;
     uint64_t pc_page;      /* virtual address of the page that pc is in */
@@ -73,7 +80,7 @@ struct jit_area {
     uint32_t fp_mode_host; /* outside */
     uint32_t fp_now;       /* scratch: mode and flags as they are */
     uint8_t zero_usable;   /* cbo.zero is enabled in the present mode */
-    uint8_t fp_usable;     /* FS is on and frm is a mode the host has */
+    uint8_t fp_usable;     /* enum jit_fp */
     struct jit_context context[BANK_COUNT];
     struct jit_store stores[JIT_STORES_MAX];
 };

@@ -125,6 +125,21 @@ static uint16_t build_join_pc(struct build *build, enum ir_op op, uint16_t a, in
     return build_op(build, (struct ir_ins){ .op = IR_PC, .imm = sum });
 }
 
+/* A sum with something shifted by 1, 2 or 3, as for the index of an array: one SHADD. */
+static uint16_t build_shifted_sum(struct build *build, uint16_t a, uint16_t b)
+{
+    for (unsigned turn = 0; turn < 2; turn++) {
+        const struct ir_ins *shift = &build->block->ins[turn == 0 ? a : b];
+        int64_t count;
+        if (shift->op == IR_SLL && !shift->w32 && build_is_const(build, shift->b, &count) &&
+            count >= 1 && count <= 3) {
+            return build_op(build, (struct ir_ins){ .op = IR_SHADD, .sub = (uint8_t)count,
+                                                    .a = shift->a, .b = turn == 0 ? b : a });
+        }
+    }
+    return IR_NONE;
+}
+
 uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, uint16_t b)
 {
     int64_t ca, cb, folded;
@@ -137,6 +152,12 @@ uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, 
     if (a_const && !b_const && build_commutes(op)) {
         return build_binary(build, op, w32, b, a);
     }
+    if (!b_const && !w32 && op == IR_ADD && fold) {
+        uint16_t sum = build_shifted_sum(build, a, b);
+        if (sum != IR_NONE) {
+            return sum;
+        }
+    }
     if (b_const) {
         uint16_t same = build_identity(build, op, w32, a, cb);
         if (same == IR_NONE && !w32) {
@@ -148,7 +169,10 @@ uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, 
     }
     uint16_t value = build_op(build, (struct ir_ins){ .op = (uint8_t)op, .w32 = w32, .a = a,
                                                       .b = b });
-    build->narrow[value] = w32 || op == IR_SLT || op == IR_SLTU || op == IR_BEXT;
+    bool logic = op == IR_AND || op == IR_OR || op == IR_XOR;
+    bool masked = op == IR_AND && b_const && cb >= 0;
+    build->narrow[value] = w32 || op == IR_SLT || op == IR_SLTU || op == IR_BEXT ||
+                           (logic && build->narrow[b] && (build->narrow[a] || masked));
     return value;
 }
 

@@ -336,7 +336,9 @@ static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t 
     struct jit_area *area = jit_area(h);
     area->pc_page = h->pc & TLB_PAGE_MASK;
     area->zero_usable = jit_zero_usable(h);
-    area->fp_usable = (h->mstatus & MSTATUS_FS) != 0 && h->frm <= FPU_RUP;
+    area->fp_usable = (h->mstatus & MSTATUS_FS) == 0 || h->frm > FPU_RUP ? JIT_FP_OFF
+                      : (h->mstatus & MSTATUS_FS) == MSTATUS_FS         ? JIT_FP_DIRTY
+                                                                         : JIT_FP_CLEAN;
     enum jit_reason reason = host_enter(h, code);
     while (reason == JIT_SINGLE) {
         jit_watch(h, &own->jit->options);

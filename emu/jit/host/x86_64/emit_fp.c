@@ -254,12 +254,28 @@ static void emit_fp_moves(struct emitter *e, unsigned index)
     }
 }
 
-/* The first FP instruction of a block: is FP usable at all? Then FS becomes dirty. */
+/* FS becomes dirty, if FP is usable at all. */
+static void emit_cold_fp(struct emitter *e, const struct emit_cold *cold)
+{
+    struct x86_asm *as = &e->as;
+    struct x86_mem usable = x86_at(HART, AREA_OFFSET(fp_usable));
+    x86_cmp_m8i(as, usable, JIT_FP_OFF);
+    uint8_t *off = x86_jcc(as, CC_E);
+    x86_alu_mi(as, X86_OR, false, x86_at(HART, HART_OFFSET(mstatus)), MSTATUS_FS_DIRTY);
+    x86_store_imm(as, 1, usable, JIT_FP_DIRTY);
+    x86_bind(as, x86_jmp(as), cold->resume);
+    x86_bind_here(as, off);
+    emit_cold_step(e, cold);
+}
+
+/* The first FP instruction of a block. */
 static void emit_fp_check(struct emitter *e, const struct ir_ins *ins)
 {
-    x86_cmp_m8i(&e->as, x86_at(HART, AREA_OFFSET(fp_usable)), 0);
-    emit_cold(e, emit_cold_step, ins, x86_jcc(&e->as, CC_E));
-    x86_alu_mi(&e->as, X86_OR, false, x86_at(HART, HART_OFFSET(mstatus)), MSTATUS_FS_DIRTY);
+    x86_cmp_m8i(&e->as, x86_at(HART, AREA_OFFSET(fp_usable)), JIT_FP_DIRTY);
+    struct emit_cold *cold = emit_cold(e, emit_cold_fp, ins, x86_jcc(&e->as, CC_NE));
+    if (cold != NULL) {
+        cold->resume = e->as.at;
+    }
 }
 
 /* A single that may not be NaN-boxed is left to the interpreter. */
