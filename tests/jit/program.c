@@ -340,6 +340,24 @@ static void add_csr(struct maker *maker)
         writes[maker_pick(maker, sizeof writes / sizeof writes[0])]);
 }
 
+/* Floating-point flags saved, something that may raise some, and the flags put back: what isless,
+ * floor and their like are. */
+static void add_saved_flags(struct maker *maker)
+{
+    static const enum isa_row_id rows[] = { INSN_flt_d, INSN_fle_d, INSN_feq_d, INSN_flt_s,
+                                            INSN_fle_s, INSN_feq_s, INSN_fadd_d, INSN_fcvt_w_d };
+    unsigned saved = 12 + maker_pick(maker, 4);
+    add(maker, INSN_csrrs, saved, 0, 0, 1);
+    for (unsigned i = maker_pick(maker, 6); i > 0; i--) {
+        enum isa_row_id id = rows[maker_pick(maker, maker_pick(maker, 2) != 0 ? 6 : 8)];
+        struct program_item *item = add(maker, id, 16 + maker_pick(maker, 8),
+                                        maker_pick(maker, 32), maker_pick(maker, 32), 0);
+        item->insn.rs2 = id == INSN_fcvt_w_d ? 0 : item->insn.rs2;
+        item->insn.rm = id == INSN_fadd_d ? 7 : id == INSN_fcvt_w_d ? 1 : item->insn.rm;
+    }
+    add(maker, INSN_csrrw, maker_pick(maker, 2) != 0 ? 0 : saved, saved, 0, 1);
+}
+
 /* Sets or clears one of SUM, MXR, MPRV, FS in mstatus or sstatus. */
 static void add_status(struct maker *maker)
 {
@@ -432,11 +450,11 @@ static void add_any(struct maker *maker)
         void (*add)(struct maker *maker);
     } kinds[] = {
         { 60, add_row }, { 14, add_compressed }, { 3, add_short_jump }, { 2, add_call },
-        { 2, add_indirect }, { 3, add_trap }, { 3, add_csr }, { 1, add_patch },
-        { 1, add_status }, { 2, add_device }, { 1, add_cache_block }, { 1, add_reserved },
-        { 1, add_return }, { 1, add_fence },
+        { 2, add_indirect }, { 3, add_trap }, { 3, add_csr }, { 2, add_saved_flags },
+        { 1, add_patch }, { 1, add_status }, { 2, add_device }, { 1, add_cache_block },
+        { 1, add_reserved }, { 1, add_return }, { 1, add_fence },
     };
-    enum { PLAIN = 87, ALL = 95 }; /* the first seven are plain */
+    enum { PLAIN = 89, ALL = 97 }; /* the first eight are plain */
     unsigned left = maker_pick(maker, maker->plain ? PLAIN : ALL), kind = 0;
     unsigned first = maker->program->count;
     while (left >= kinds[kind].weight) {
