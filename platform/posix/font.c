@@ -18,6 +18,8 @@ struct host_font {
     unsigned size;
 };
 
+static unsigned open_count; /* of fonts: with the last one fontconfig's own memory goes */
+
 static const char *const families[] = {
     [HOST_FONT_MONO] = "monospace",
     [HOST_FONT_SANS] = "sans-serif",
@@ -61,6 +63,7 @@ struct host_font *host_font_open(enum host_font_face face, bool bold, unsigned s
     FcResult result;
     bool opened = false;
     font->size = MIN(size, HOST_FONT_SIZE_MAX);
+    open_count++;
     if (FT_Init_FreeType(&font->library) == 0 && FcInit()) {
         font->pattern = pattern_new(face, bold);
         FcPattern *found = FcFontMatch(NULL, font->pattern, &result);
@@ -90,6 +93,9 @@ void host_font_close(struct host_font *font)
     g_clear_pointer(&font->pattern, FcPatternDestroy);
     if (font->library) {
         FT_Done_FreeType(font->library);
+    }
+    if (--open_count == 0) {
+        FcFini();
     }
     g_free(font);
 }
