@@ -350,7 +350,7 @@ static void test_other_thread(void)
     show(DISPLAY_GPU, pixels, WIDTH, HEIGHT);
     struct host_thread *thread = host_thread_new("viewer", looker_run, &looker, &error);
     g_assert_no_error(error);
-    for (uint32_t i = 1; i <= 20000; i++) {
+    for (uint32_t i = 1; i <= 4000; i++) {
         draw((struct display_rect){ 0, 0, WIDTH, HEIGHT }, i);
         settle();
     }
