@@ -213,7 +213,8 @@ static void inspect_event(struct report *report, struct aio_trace_entry *entry, 
     int64_t ago_ns = now_ns - atomic_load_explicit(&entry->time_ns, memory_order_relaxed);
     int64_t for_ns = atomic_load_explicit(&entry->detail_ns, memory_order_relaxed);
     g_autofree char *ago = report_duration(ago_ns);
-    g_autofree char *line = g_strdup_printf("%s ago: %s '%s'", ago, what, name ? name : "");
+    g_autofree char *line = name ? g_strdup_printf("%s ago: %s '%s'", ago, what, name)
+                                 : g_strdup_printf("%s ago: %s", ago, what);
 
     report_row(report, NULL);
     if (report->json) {

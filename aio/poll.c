@@ -113,7 +113,8 @@ static bool wait_account(struct aio_context *ctx, int64_t began_ns, int64_t dead
 {
     if (ctx->now_ns < deadline_ns) {
         aio_count(&ctx->stats.early_wakeups);
-        aio_trace_add(ctx, AIO_EVENT_EARLY, NULL, ctx->now_ns, deadline_ns - ctx->now_ns);
+        aio_trace_add(ctx, AIO_EVENT_EARLY, NULL, ctx->now_ns,
+                      deadline_ns == INT64_MAX ? 0 : deadline_ns - ctx->now_ns);
     } else if (ctx->now_ns - began_ns >= SHORT_WAIT_NS) {
         ctx->fruitless = 0;
         return true;
