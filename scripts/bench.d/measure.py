@@ -100,7 +100,7 @@ class Guest(Bench):
         started = time.monotonic()
         super().__init__(command)
         process = self.running.process
-        with machine.reporting(self.running):
+        with machine.reporting(self.running, notes=False):
             self.running.expect("Run /init as init process", SLOW)
             self.figures = {"boot": cpu_seconds(process)}
             self.running.expect("BENCH READY", SLOW)
@@ -171,7 +171,7 @@ class Measurement:
         for emulator, guest in running.items():
             if emulator == "native" and not group.native:
                 continue
-            with machine.reporting(guest.running):
+            with machine.reporting(guest.running, notes=False):
                 amount, unit, taken = guest.work(name, self.options.seconds, argument)
             self.units[name] = unit
             self.note(name, emulator, amount / max(taken, 1e-6))

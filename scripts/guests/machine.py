@@ -177,12 +177,12 @@ class Machine:
 
 
 @contextlib.contextmanager
-def reporting(guest):
+def reporting(guest, notes=True):
     """Adds the console's last lines to what a Failure in the block says; without one, prints what
-    the emulator itself had to say."""
+    the emulator itself had to say, unless nobody wants such notes."""
     try:
         yield
-        for line in guest.said:
+        for line in guest.said if notes else ():
             print(f"note: the emulator said: {line}")
     except Failure as failure:
         raise Failure(f"{failure}\nthe console's last lines:\n{guest.tail()}") from None
