@@ -11,7 +11,8 @@ struct tick ticks[] = {
     { .name = "plic", .fn = tick_plic },       { .name = "rtc", .fn = tick_rtc },
     { .name = "rng", .fn = tick_rng },         { .name = "block", .fn = tick_block },
     { .name = "net", .fn = tick_net },         { .name = "display", .fn = tick_display },
-    { .name = "input", .fn = tick_input },     { .name = NULL },
+    { .name = "input", .fn = tick_input },     { .name = "sound", .fn = tick_sound },
+    { .name = NULL },
 };
 
 enum tick_state tick_say(struct tick *tick, enum tick_state state, const char *format, ...)

@@ -20,7 +20,7 @@ static void demo_add_disk(struct plan *plan)
     device->serial = g_strdup(DISK_NAME);
 }
 
-bool demo_plan(struct plan *plan, const char *const *arguments, GError **error)
+bool demo_plan(struct plan *plan, const char *const *arguments, bool silent, GError **error)
 {
     static const char *const machine[] = {
         "-M", "virt", "-smp", "2", "-m", "256M", "-bios", "none",
@@ -31,7 +31,13 @@ bool demo_plan(struct plan *plan, const char *const *arguments, GError **error)
         "-device", "virtio-keyboard-device",
         "-device", "virtio-tablet-device", NULL,
     };
-    if (!options_parse(plan, machine, error)) {
+    static const char *const heard[] = { "-device", "virtio-sound-device", NULL };
+    static const char *const unheard[] = {
+        "-audiodev", "none,id=demo-sound",
+        "-device", "virtio-sound-device,audiodev=demo-sound", NULL,
+    };
+    if (!options_parse(plan, machine, error) ||
+        !options_parse(plan, silent ? unheard : heard, error)) {
         return false;
     }
     demo_add_disk(plan);

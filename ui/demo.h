@@ -16,8 +16,8 @@ extern const uint8_t demo_image[];
 extern const size_t demo_image_size;
 
 /* Fills an initialised plan with the demo's machine, then with the options in `arguments`, which go
- * on top of it. False and `error` as options_parse. */
-bool demo_plan(struct plan *plan, const char *const *arguments, GError **error);
+ * on top of it. `silent`: what it plays is heard by nobody. False and `error` as options_parse. */
+bool demo_plan(struct plan *plan, const char *const *arguments, bool silent, GError **error);
 
 #define DEMO_HARTS_MAX 64
 #define DEMO_TICKS_MAX 32

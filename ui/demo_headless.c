@@ -8,6 +8,7 @@
 #include "platform/clock.h"
 #include "platform/process.h"
 #include "ui/options.h"
+#include "ui/sound.h"
 #include "ui/usage.h"
 
 #define TEXT_MAX  512
@@ -148,8 +149,9 @@ bool demo_headless_run(struct plan *plan, const struct demo_headless *how, int *
     if (!ctx) {
         return false;
     }
+    GPtrArray *sounds = sounds_new(plan, error);
     plan->config.serial = reader_new(ctx, &headless);
-    headless.machine = machine_new(&plan->config, ctx, error);
+    headless.machine = sounds ? machine_new(&plan->config, ctx, error) : NULL;
     bool made = headless.machine != NULL;
     if (made) {
         host_on_quit(headless_asked_to_quit, &headless);
@@ -159,6 +161,7 @@ bool demo_headless_run(struct plan *plan, const struct demo_headless *how, int *
     }
     machine_free(headless.machine);
     chardev_free(plan->config.serial);
+    g_clear_pointer(&sounds, g_ptr_array_unref);
     aio_context_unref(ctx);
     return made;
 }

@@ -65,7 +65,7 @@ static bool demo_run(struct plan *plan, const struct demo_words *words, int64_t 
         .timeout_s = (unsigned)words->timeout_s,
         .start_ns = start_ns,
     };
-    if (!demo_plan(plan, (const char *const *)words->options->pdata, error)) {
+    if (!demo_plan(plan, (const char *const *)words->options->pdata, words->headless, error)) {
         return false;
     }
     plan->guided = true;
