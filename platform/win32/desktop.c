@@ -22,7 +22,15 @@ static bool has_stream(DWORD id)
 /* Both views that programs have of a stream: the C library's and the system's. */
 static bool stream_open(FILE *stream, DWORD id, const wchar_t *path)
 {
-    if (!_wfreopen(path, L"ab", stream)) {
+    FILE *opened = _wfreopen(path, L"ab", stream);
+#ifndef _UCRT
+    /* Wine's copy of the old library does not reopen what was never open; there a stream may be
+     * overwritten. */
+    if (!opened && (opened = _wfopen(path, L"ab"))) {
+        *stream = *opened;
+    }
+#endif
+    if (!opened) {
         return false;
     }
     setvbuf(stream, NULL, _IONBF, 0); /* others append to the same file */
