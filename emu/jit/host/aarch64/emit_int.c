@@ -266,8 +266,8 @@ static void emit_csr(struct emitter *e, unsigned index)
     struct a64_mem csr = a64_at(HART, (int32_t)ins->imm);
     unsigned size = ins->op == IR_CSRGET ? ins->size : 8;
     if (!a64_reaches(size, (int32_t)ins->imm)) {
-        emit_add(e, T0, HART, ins->imm);
-        csr = a64_at(T0, 0);
+        emit_add(e, S0, HART, ins->imm);
+        csr = a64_at(S0, 0);
     }
     if (ins->op == IR_CSRGET) {
         a64_access(&e->as, (struct a64_access){ (uint8_t)size, true, false, false },
