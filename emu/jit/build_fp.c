@@ -182,7 +182,7 @@ void build_need_float(struct build *build)
 static void build_static_mode(struct build *build, const struct isa_insn *insn,
                               const struct float_row *row)
 {
-    if (row->op == IR_FCVTIF && !row->w32) {
+    if (row->op == IR_FCVTIF && !row->w32 && row->sign) { /* the check is of a signed number */
         build_op(build, (struct ir_ins){ .op = IR_FEXACT, .a = build_x(build, insn->rs1) });
     } else {
         build_op(build, (struct ir_ins){ .op = IR_FMODE, .a = build_const(build, insn->rm) });
