@@ -56,7 +56,7 @@ def failing(emulator):
                            (["--headless", "-serial", "stdio"], "-serial"),
                            (["--headless", "-kernel", "x"], "tinamou run"),
                            (["--headles"], "unknown option")):
-        said = guest.refused(emulator, ["demo", *options], guest.TOP)
+        said = guest.refused(emulator, ["demo", *options], ".")
         if words not in said:
             raise machine.Failure(f"demo {options} does not say '{words}': {said}")
 
