@@ -88,9 +88,15 @@ def window_open(name, *arguments):
     return child, window
 
 
+def clip(text):
+    """Puts text on the clipboard. xclip stays behind to serve it: not with our output open."""
+    subprocess.run(["xclip", "-selection", "clipboard"], input=text, check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def copied(window):
     """What the shown console has, by way of the clipboard."""
-    subprocess.run(["xclip", "-selection", "clipboard"], input=b"nothing", check=True)
+    clip(b"nothing")
     xdo("key", "--window", 0, "ctrl+shift+a", "ctrl+shift+c")
 
     def probe():
@@ -136,7 +142,7 @@ def test_console():
                                                     "no command" in t else "")(copied(window)))
     lines = text.splitlines()
     check(f"(tinamou) {LINE}" in lines, f"typed keys arrive once and in order:\n{text}")
-    subprocess.run(["xclip", "-selection", "clipboard"], input=b"quit", check=True)
+    clip(b"quit")
     xdo("key", "ctrl+shift+v")
     xdo("key", "Return")
     status, errors = ended(child, "'quit' in the monitor")
