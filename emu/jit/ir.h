@@ -159,7 +159,8 @@ void ir_count_uses(struct ir_block *block);
 /* Whether a jump to page offset `target` stays in the block, at its start. */
 bool ir_is_loop(const struct ir_block *block, int64_t target);
 
-/* Finds loads and stores that can share a probe of the TLB. After ir_count_uses. */
+/* Finds loads and stores that can share a probe of the TLB. Before ir_drop_dead_puts: what only
+ * shares a probe is no recovery point. */
 void ir_merge(struct ir_block *block);
 
 /* Appends a listing, one operation a line, to `text` (debugging, tests). */
