@@ -84,6 +84,18 @@ static void scanout_show(struct gpu_scanout *scanout, struct gpu_resource *resou
     display_set_surface(scanout->display, DISPLAY_GPU, &surface);
 }
 
+/* The resource that a command names (as it stands there), if the part lies in it. */
+static enum gpu_answer scanout_find_part(const struct virtio_gpu *gpu, uint32_t id,
+                                         const struct gpu_rect *part,
+                                         struct gpu_resource **ret_resource)
+{
+    *ret_resource = gpu_resource_find(gpu, GUINT32_FROM_LE(id));
+    if (*ret_resource == NULL) {
+        return GPU_BAD_RESOURCE;
+    }
+    return gpu_resource_has(*ret_resource, part) ? GPU_OK : GPU_BAD_PARAMETER;
+}
+
 enum gpu_answer gpu_set_scanout(struct virtio_gpu *gpu, const struct virtq_request *request,
                                 uint32_t *ret_payload)
 {
@@ -106,17 +118,13 @@ enum gpu_answer gpu_set_scanout(struct virtio_gpu *gpu, const struct virtq_reque
         display_set_surface(scanout->display, DISPLAY_GPU, NULL);
         return GPU_OK;
     }
-    struct gpu_resource *resource =
-        gpu_resource_find(gpu, GUINT32_FROM_LE(command.resource_id));
     struct gpu_rect rect = gpu_rect_load(&command.rect);
-    if (resource == NULL) {
-        return GPU_BAD_RESOURCE;
+    struct gpu_resource *resource;
+    enum gpu_answer answer = scanout_find_part(gpu, command.resource_id, &rect, &resource);
+    if (answer == GPU_OK) {
+        scanout_show(scanout, resource, &rect);
     }
-    if (!gpu_resource_has(resource, &rect)) {
-        return GPU_BAD_PARAMETER;
-    }
-    scanout_show(scanout, resource, &rect);
-    return GPU_OK;
+    return answer;
 }
 
 /* The part of a flush that this scanout shows, in its own pixels; display_damage cuts it. */
@@ -143,14 +151,11 @@ enum gpu_answer gpu_flush(struct virtio_gpu *gpu, const struct virtq_request *re
     if (virtq_request_read(request, 0, &command, sizeof(command)) < sizeof(command)) {
         return GPU_BAD_PARAMETER;
     }
-    struct gpu_resource *resource =
-        gpu_resource_find(gpu, GUINT32_FROM_LE(command.resource_id));
     struct gpu_rect rect = gpu_rect_load(&command.rect);
-    if (resource == NULL) {
-        return GPU_BAD_RESOURCE;
-    }
-    if (!gpu_resource_has(resource, &rect)) {
-        return GPU_BAD_PARAMETER;
+    struct gpu_resource *resource;
+    enum gpu_answer answer = scanout_find_part(gpu, command.resource_id, &rect, &resource);
+    if (answer != GPU_OK) {
+        return answer;
     }
     for (uint32_t i = 0; i < gpu->scanout_count; i++) {
         if (gpu->scanout[i].resource == resource) {
