@@ -11,7 +11,6 @@ class Tinamou < Formula
   depends_on "dtc"
   depends_on "glib"
   depends_on "jansson"
-  depends_on "libpng"
   depends_on "libslirp"
   depends_on "libvterm"
   depends_on "pixman"
