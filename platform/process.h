@@ -46,6 +46,9 @@ struct host_handle host_process_handle(struct host_process *process);
 /* Waits for the end, returns the exit status (128 + signal on posix) and frees it. */
 int host_process_wait(struct host_process *process);
 
+/* Frees it without waiting: the child lives on by itself, and nothing is left of it at its end. */
+void host_process_leave(struct host_process *process);
+
 /* The number that the host knows this process by. */
 uint64_t host_process_id(void);
 

@@ -3,8 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -14,15 +17,14 @@
 #include "platform/event.h"
 #include "platform/posix/fail.h"
 #include "platform/posix/family.h"
-#include "platform/thread.h"
 
 extern char **environ; /* POSIX leaves its declaration to us */
 
 struct host_process {
     pid_t pid;
-    int status; /* written by the waiter before `ended` is set */
+    atomic_int status; /* written by the waiter before `ended` is set */
     struct host_event ended;
-    struct host_thread *waiter;
+    atomic_int holders; /* the waiter, and who started it */
 };
 
 /* A closed standard stream would be the number of the next file that is opened, and what is meant
@@ -67,15 +69,40 @@ char *host_description(void)
                            processor ? processor : "unknown processor");
 }
 
-static void process_await(void *opaque)
+static void process_release(struct host_process *process)
+{
+    if (atomic_fetch_sub(&process->holders, 1) == 1) {
+        host_event_finish(&process->ended);
+        g_free(process);
+    }
+}
+
+/* Whoever started the child may have left it: so this thread is not joined. */
+static void *process_await(void *opaque)
 {
     struct host_process *process = opaque;
     pid_t ended;
+    int status;
+    family_thread_name("child");
     do {
-        ended = waitpid(process->pid, &process->status, 0);
+        ended = waitpid(process->pid, &status, 0);
     } while (ended < 0 && errno == EINTR);
     assert(ended == process->pid);
+    atomic_store(&process->status, status);
     host_event_set(&process->ended);
+    process_release(process);
+    return NULL;
+}
+
+static int waiter_start(struct host_process *process)
+{
+    pthread_t waiter;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int number = pthread_create(&waiter, &attributes, process_await, process);
+    pthread_attr_destroy(&attributes);
+    return number;
 }
 
 /* A child starts with the usual signals, whatever this process ignores or blocks. */
@@ -99,6 +126,7 @@ struct host_process *host_process_start(const char *const *argv, GError **error)
 {
     assert(argv && argv[0]);
     struct host_process *process = g_new0(struct host_process, 1);
+    atomic_init(&process->holders, 2);
     if (!host_event_init(&process->ended, error)) {
         g_free(process);
         return NULL;
@@ -110,12 +138,12 @@ struct host_process *host_process_start(const char *const *argv, GError **error)
         g_free(process);
         return NULL;
     }
-    process->waiter = host_thread_new("child", process_await, process, error);
-    if (!process->waiter) {
+    number = waiter_start(process);
+    if (number) {
+        host_fail(error, number, "cannot watch over '%s'", argv[0]);
         kill(process->pid, SIGKILL);
         process_await(process);
-        host_event_finish(&process->ended);
-        g_free(process);
+        process_release(process);
         return NULL;
     }
     return process;
@@ -128,11 +156,18 @@ struct host_handle host_process_handle(struct host_process *process)
 
 int host_process_wait(struct host_process *process)
 {
-    host_thread_join(process->waiter);
-    int status = process->status;
-    host_event_finish(&process->ended);
-    g_free(process);
+    struct pollfd ended = { .fd = (int)process->ended.handle.os, .events = POLLIN };
+    while (poll(&ended, 1, -1) < 0) {
+        assert(errno == EINTR);
+    }
+    int status = atomic_load(&process->status);
+    process_release(process);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void host_process_leave(struct host_process *process)
+{
+    process_release(process);
 }
 
 uint64_t host_process_id(void)

@@ -227,6 +227,12 @@ int host_process_wait(struct host_process *process)
     return (int)status;
 }
 
+void host_process_leave(struct host_process *process)
+{
+    CloseHandle(process->handle);
+    g_free(process);
+}
+
 uint64_t host_process_id(void)
 {
     return GetCurrentProcessId();

@@ -5,12 +5,18 @@
 
 #include "platform/process.h"
 
-/* Starts this program with `arguments` (NULL-terminated) and returns its exit status. */
-static inline int child_run(const char *program, const char *const *arguments)
+/* Where this program is; free with g_free. */
+static inline char *child_path(const char *program)
 {
     g_autofree char *folder = host_program_folder();
     g_autofree char *name = g_path_get_basename(program);
-    g_autofree char *path = g_build_filename(folder, name, NULL);
+    return g_build_filename(folder, name, NULL);
+}
+
+/* Starts this program with `arguments` (NULL-terminated) and returns its exit status. */
+static inline int child_run(const char *program, const char *const *arguments)
+{
+    g_autofree char *path = child_path(program);
     GPtrArray *argv = g_ptr_array_new();
     g_ptr_array_add(argv, path);
     for (size_t i = 0; arguments[i]; i++) {

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <glib/gstdio.h>
+
 #include "platform/error.h"
+#include "platform/file.h"
 #include "platform/thread.h"
 #include "tests/platform/child.h"
 
@@ -67,6 +70,31 @@ static void test_not_found(void)
     g_clear_error(&error);
 }
 
+/* Children of this thread, dead ones too, where the host lists them; else nothing. */
+static bool children_listed(void)
+{
+    g_autofree char *text = NULL;
+    return g_file_get_contents("/proc/thread-self/children", &text, NULL, NULL) && *text;
+}
+
+static void test_leave(void)
+{
+    GError *error = NULL;
+    g_autofree char *folder = g_dir_make_tmp("leave-XXXXXX", &error), *file = NULL, *path = NULL;
+    g_assert_no_error(error);
+    file = g_build_filename(folder, "there", NULL);
+    path = child_path(program);
+    const char *const argv[] = { path, "make", file, NULL };
+    struct host_process *process = host_process_start(argv, &error);
+    g_assert_no_error(error);
+    host_process_leave(process);
+    while (!g_file_test(file, G_FILE_TEST_EXISTS) || children_listed()) {
+        host_thread_yield();
+    }
+    g_assert_true(host_file_remove(file, &error));
+    g_assert_cmpint(g_rmdir(folder), ==, 0);
+}
+
 static void test_self(void)
 {
     g_autofree char *folder = host_program_folder();
@@ -98,6 +126,9 @@ int main(int argc, char **argv)
     if (what && strcmp(what, "exit") == 0) {
         return atoi(arguments[2]);
     }
+    if (what && strcmp(what, "make") == 0) {
+        return host_file_save(arguments[2], "", 0, NULL) ? 0 : 1;
+    }
     if (what && strcmp(what, "relock") == 0) {
         return lock_twice();
     }
@@ -108,6 +139,7 @@ int main(int argc, char **argv)
     g_test_add_func("/process/exit-status", test_exit_status);
     g_test_add_func("/process/abort", test_abort_is_no_success);
     g_test_add_func("/process/not-found", test_not_found);
+    g_test_add_func("/process/leave", test_leave);
     g_test_add_func("/process/self", test_self);
     return g_test_run();
 }

@@ -144,16 +144,20 @@ void window_offer(struct window *window, const char *path)
     window->stale = PART_ALL;
 }
 
-/* A second program with a machine of its own. Nobody waits for it. */
+/* A second program with a machine of its own, which lives on when this one ends. It is the one for
+ * desktops: no console comes up beside its window. */
 static void act_start_file(struct window *window)
 {
     GError *error = NULL;
     g_autofree char *folder = host_program_folder();
-    g_autofree char *program = g_build_filename(folder, "tinamou", NULL);
+    g_autofree char *program = g_build_filename(folder, "tinamouw", NULL);
     g_autofree char *path = g_strdup(window->dropped);
     const char *const arguments[] = { program, "run", path, NULL };
+    struct host_process *process = host_process_start(arguments, &error);
     window_hide_sheet(window);
-    if (!host_process_start(arguments, &error)) {
+    if (process) {
+        host_process_leave(process);
+    } else {
         window_say_failure(window, "The file cannot be started", error->message, NULL);
         g_error_free(error);
     }
