@@ -69,6 +69,7 @@ static bool demo_run(struct plan *plan, const struct demo_words *words, int64_t 
         return false;
     }
     plan->guided = true;
+    plan->name = plan->name ? plan->name : g_strdup("Demo");
     return words->headless && !plan->answer ? demo_headless_run(plan, &how, ret_status, error)
                                             : verb_run_plan(plan, ret_status, error);
 }
