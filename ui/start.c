@@ -47,7 +47,14 @@ static void run_quit(void *opaque)
     struct machine *machine = atomic_load(&run->machine);
     if (machine) {
         machine_quit(machine, 0);
+    } else {
+        aio_notify(run->ctx);
     }
+}
+
+static bool run_is_quitting(void *opaque)
+{
+    return atomic_load(&((struct run *)opaque)->quit_asked);
 }
 
 /* Ctrl-C, SIGTERM, a closed console. */
@@ -111,6 +118,7 @@ static void run_add_monitors(struct run *run)
 
 static bool run_make(struct run *run, GError **error)
 {
+    const struct streams_events events = { run_quit, run_is_quitting, run };
     struct machine_config *config = &run->plan->config;
     if ((streams_leave_traces(run->plan) || run->plan->pidfile) &&
         !machine_verify(config, run->ctx, error)) {
@@ -121,7 +129,7 @@ static bool run_make(struct run *run, GError **error)
     if (!run->sounds) {
         return false;
     }
-    run->streams = streams_new(run->plan, run->ctx, run_quit, run, error);
+    run->streams = streams_new(run->plan, run->ctx, &events, error);
     if (!run->streams) {
         return false;
     }

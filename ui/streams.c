@@ -52,11 +52,10 @@ static struct chardev *backend_new(const struct plan_chardev *plan, struct aio_c
     }
     case PLAN_FILE: return chardev_new_file(ctx, plan->id, plan->path, error);
     case PLAN_TCP:
-        return chardev_new_tcp(ctx, plan->id, plan->host, plan->port, plan->server, plan->wait,
-                               error);
+        return chardev_new_tcp(ctx, plan->id, plan->host, plan->port, plan->server, error);
     case PLAN_VC: return chardev_new_vc(ctx, plan->id, plan->vc);
     case PLAN_UNIX:
-        return chardev_new_unix(ctx, plan->id, plan->path, plan->server, plan->wait, error);
+        return chardev_new_unix(ctx, plan->id, plan->path, plan->server, error);
     case PLAN_VDAGENT: return vdagent_new(ctx, plan->id, clipboard);
     }
     g_assert_not_reached();
@@ -71,15 +70,19 @@ static void stream_free(void *opaque)
 
 static bool stream_add(struct streams *streams, const struct plan_chardev *plan,
                        struct aio_context *ctx, struct clipboard *clipboard,
-                       const struct chardev_mux_events *events, GError **error)
+                       const struct streams_events *events, GError **error)
 {
+    const struct chardev_mux_events mux_events = { events->quit, events->opaque };
     struct chardev *chardev = backend_new(plan, ctx, clipboard, error);
     if (!chardev) {
         return false;
     }
+    if (plan->server && plan->wait) {
+        chardev_socket_wait(chardev, events->quitting, events->opaque);
+    }
     struct stream *stream = g_new0(struct stream, 1);
     stream->plan = plan;
-    stream->chardev = plan->mux ? chardev_new_mux(chardev, events) : chardev;
+    stream->chardev = plan->mux ? chardev_new_mux(chardev, &mux_events) : chardev;
     g_ptr_array_add(streams->all, stream);
     return true;
 }
@@ -118,15 +121,14 @@ static void fronts_give(struct streams *streams, struct plan *plan)
     }
 }
 
-struct streams *streams_new(struct plan *plan, struct aio_context *ctx, void (*quit)(void *opaque),
-                            void *opaque, GError **error)
+struct streams *streams_new(struct plan *plan, struct aio_context *ctx,
+                            const struct streams_events *events, GError **error)
 {
-    const struct chardev_mux_events events = { .quit = quit, .opaque = opaque };
     struct streams *streams = g_new0(struct streams, 1);
     streams->all = g_ptr_array_new_with_free_func(stream_free);
     streams->monitors = g_ptr_array_new();
     for (guint i = 0; i < plan->chardevs->len; i++) {
-        if (!stream_add(streams, plan->chardevs->pdata[i], ctx, plan->config.clipboard, &events,
+        if (!stream_add(streams, plan->chardevs->pdata[i], ctx, plan->config.clipboard, events,
                         error)) {
             streams_free(streams);
             return NULL;

@@ -72,13 +72,17 @@ struct chardev *chardev_new_stdio(struct aio_context *ctx, const char *id, GErro
 struct chardev *chardev_new_file(struct aio_context *ctx, const char *id, const char *path,
                                  GError **error);
 
-/* A TCP socket: `server` listens (and with `wait` blocks until somebody came). */
+/* A TCP socket: `server` listens. */
 struct chardev *chardev_new_tcp(struct aio_context *ctx, const char *id, const char *host,
-                                uint16_t port, bool server, bool wait, GError **error);
+                                uint16_t port, bool server, GError **error);
 
 /* A unix socket. */
 struct chardev *chardev_new_unix(struct aio_context *ctx, const char *id, const char *path,
-                                 bool server, bool wait, GError **error);
+                                 bool server, GError **error);
+
+/* Waits until somebody has come to a socket that listens, or `stop` says so: who makes it true on
+ * another thread calls aio_notify. Home thread. */
+void chardev_socket_wait(struct chardev *chardev, aio_predicate_fn *stop, void *opaque);
 
 /* The port that a TCP server listens on (it may have been given as 0). */
 uint16_t chardev_socket_port(const struct chardev *chardev);

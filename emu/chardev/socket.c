@@ -179,14 +179,9 @@ static const struct chardev_class socket_class = {
     .close = socket_close,
 };
 
-static bool socket_lonely(void *opaque)
-{
-    return !socket_has_peer(opaque);
-}
-
 /* Takes over a listener or a connected peer; the other is none. */
 static struct chardev *socket_new(struct aio_context *ctx, const char *id,
-                                  struct host_handle listener, struct host_handle peer, bool wait)
+                                  struct host_handle listener, struct host_handle peer)
 {
     struct socket_chardev *s = chardev_alloc(&socket_class, ctx, id, sizeof(*s));
     s->listener = listener;
@@ -194,14 +189,11 @@ static struct chardev *socket_new(struct aio_context *ctx, const char *id,
     s->hangup_bh = aio_bh_new(ctx, "chardev-hangup", socket_broken, s);
     s->chardev.open = socket_has_peer(s);
     socket_update(s);
-    if (wait && listener.kind != HOST_HANDLE_NONE) {
-        aio_wait_while(ctx, socket_lonely, s, "a connection to a chardev with wait=on");
-    }
     return &s->chardev;
 }
 
 struct chardev *chardev_new_tcp(struct aio_context *ctx, const char *id, const char *host,
-                                uint16_t port, bool server, bool wait, GError **error)
+                                uint16_t port, bool server, GError **error)
 {
     struct host_handle socket;
     if (!host_socket_startup(error) ||
@@ -209,12 +201,12 @@ struct chardev *chardev_new_tcp(struct aio_context *ctx, const char *id, const c
                  : host_socket_connect_tcp(host, port, &socket, error))) {
         return NULL;
     }
-    return server ? socket_new(ctx, id, socket, host_handle_none(), wait)
-                  : socket_new(ctx, id, host_handle_none(), socket, false);
+    return server ? socket_new(ctx, id, socket, host_handle_none())
+                  : socket_new(ctx, id, host_handle_none(), socket);
 }
 
 struct chardev *chardev_new_unix(struct aio_context *ctx, const char *id, const char *path,
-                                 bool server, bool wait, GError **error)
+                                 bool server, GError **error)
 {
     struct host_handle socket;
     if (!host_socket_startup(error) || !(server ? host_socket_listen_unix(path, &socket, error)
@@ -222,9 +214,9 @@ struct chardev *chardev_new_unix(struct aio_context *ctx, const char *id, const 
         return NULL;
     }
     if (!server) {
-        return socket_new(ctx, id, host_handle_none(), socket, false);
+        return socket_new(ctx, id, host_handle_none(), socket);
     }
-    struct chardev *chardev = socket_new(ctx, id, socket, host_handle_none(), wait);
+    struct chardev *chardev = socket_new(ctx, id, socket, host_handle_none());
     ((struct socket_chardev *)chardev)->unlink_path = g_strdup(path);
     return chardev;
 }
@@ -233,4 +225,25 @@ uint16_t chardev_socket_port(const struct chardev *chardev)
 {
     assert(chardev->class == &socket_class);
     return host_socket_port(((const struct socket_chardev *)chardev)->listener);
+}
+
+/* A server that waits, and who may end that. */
+struct socket_wait {
+    const struct socket_chardev *socket;
+    aio_predicate_fn *stop;
+    void *opaque;
+};
+
+static bool socket_lonely(void *opaque)
+{
+    const struct socket_wait *wait = opaque;
+    return !socket_has_peer(wait->socket) && !wait->stop(wait->opaque);
+}
+
+void chardev_socket_wait(struct chardev *chardev, aio_predicate_fn *stop, void *opaque)
+{
+    assert(chardev->class == &socket_class);
+    struct socket_wait wait = { (struct socket_chardev *)chardev, stop, opaque };
+    assert(wait.socket->listener.kind != HOST_HANDLE_NONE);
+    aio_wait_while(chardev->ctx, socket_lonely, &wait, "a connection to a chardev with wait=on");
 }

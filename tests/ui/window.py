@@ -180,6 +180,17 @@ def test_stopped():
     check(status == 0, f"status {status}: {errors}")
 
 
+def test_waiting():
+    """While the machine waits for a connection before it starts, the window can be closed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "socket")
+        child, _ = window_open("waiting", *MACHINE, "-serial", f"unix:{path},server=on")
+        wait_for("the socket", lambda: os.path.exists(path))
+        xdo("key", "ctrl+shift+q")
+        status, errors = ended(child, "closing the window")
+    check(status == 0, f"status {status}: {errors}")
+
+
 def test_lost_display(server):
     """A display that goes away ends the machine in order, and says so."""
     child, _ = window_open("lost", *MACHINE)
@@ -205,7 +216,7 @@ def main():
         print(f"cannot run here: {', '.join(absent) or 'no display'}")
         sys.exit(77)
     server = None if WINDOWS else display_open()
-    tests = [test_console, test_close] + ([] if WINDOWS else [test_stopped])
+    tests = [test_console, test_close] + ([] if WINDOWS else [test_stopped, test_waiting])
     for test in tests:
         test()
         print("ok", test.__name__)

@@ -336,7 +336,7 @@ static struct chardev *tcp_client(void *opaque)
 {
     g_autoptr(GError) error = NULL;
     struct chardev *client =
-        chardev_new_tcp(ctx, "client", "127.0.0.1", *(uint16_t *)opaque, false, false, &error);
+        chardev_new_tcp(ctx, "client", "127.0.0.1", *(uint16_t *)opaque, false, &error);
     g_assert_no_error(error);
     return client;
 }
@@ -345,15 +345,15 @@ static void test_tcp(void)
 {
     g_autoptr(GError) error = NULL;
     start();
-    struct chardev *server = chardev_new_tcp(ctx, "server", "127.0.0.1", 0, true, false, &error);
+    struct chardev *server = chardev_new_tcp(ctx, "server", "127.0.0.1", 0, true, &error);
     g_assert_no_error(error);
     uint16_t port = chardev_socket_port(server);
     g_assert_cmpuint(port, !=, 0);
-    g_assert_null(chardev_new_tcp(ctx, "again", "127.0.0.1", port, true, false, &error));
+    g_assert_null(chardev_new_tcp(ctx, "again", "127.0.0.1", port, true, &error));
     g_assert_nonnull(error);
     g_clear_error(&error);
     check_sockets(server, tcp_client, &port);
-    g_assert_null(chardev_new_tcp(ctx, "late", "127.0.0.1", port, false, false, &error));
+    g_assert_null(chardev_new_tcp(ctx, "late", "127.0.0.1", port, false, &error));
     g_assert_nonnull(error);
     stop();
 }
@@ -361,7 +361,7 @@ static void test_tcp(void)
 static struct chardev *unix_client(void *opaque)
 {
     g_autoptr(GError) error = NULL;
-    struct chardev *client = chardev_new_unix(ctx, "client", opaque, false, false, &error);
+    struct chardev *client = chardev_new_unix(ctx, "client", opaque, false, &error);
     g_assert_no_error(error);
     return client;
 }
@@ -373,7 +373,7 @@ static void test_unix(void)
     g_assert_no_error(error);
     g_autofree char *path = g_build_filename(folder, "s", NULL);
     start();
-    struct chardev *server = chardev_new_unix(ctx, "server", path, true, false, &error);
+    struct chardev *server = chardev_new_unix(ctx, "server", path, true, &error);
     if (server == NULL) {
         g_test_skip(error->message); /* a host without unix sockets */
     } else {
@@ -395,7 +395,7 @@ static void test_tcp_slow(void)
         data[i] = (uint8_t)(i * 17 + i / 256);
     }
     start();
-    struct chardev *server = chardev_new_tcp(ctx, "server", "127.0.0.1", 0, true, false, &error);
+    struct chardev *server = chardev_new_tcp(ctx, "server", "127.0.0.1", 0, true, &error);
     g_assert_no_error(error);
     uint16_t port = chardev_socket_port(server);
     struct chardev *client = tcp_client(&port);
@@ -426,7 +426,7 @@ static void test_tcp_slow(void)
     stop();
 }
 
-/* wait=on: the constructor returns once somebody has come. */
+/* wait=on: until somebody has come, or nobody wants it any more. */
 static void connect_later(void *opaque)
 {
     struct host_handle peer;
@@ -434,8 +434,19 @@ static void connect_later(void *opaque)
     host_socket_close(peer);
 }
 
+static bool is_set(void *opaque)
+{
+    return *(bool *)opaque;
+}
+
+static void set_later(void *opaque)
+{
+    *(bool *)opaque = true;
+}
+
 static void test_wait(void)
 {
+    bool stop_waiting = false;
     g_autoptr(GError) error = NULL;
     struct host_handle probe;
     struct front front;
@@ -444,9 +455,14 @@ static void test_wait(void)
     g_assert_true(host_socket_listen_tcp("127.0.0.1", 0, &probe, NULL));
     uint16_t port = host_socket_port(probe);
     host_socket_close(probe);
-    aio_bh_schedule_oneshot(ctx, "connect", connect_later, &port);
-    struct chardev *server = chardev_new_tcp(ctx, "server", "127.0.0.1", port, true, true, &error);
+    struct chardev *server = chardev_new_tcp(ctx, "server", "127.0.0.1", port, true, &error);
     g_assert_no_error(error);
+    aio_bh_schedule_oneshot(ctx, "stop", set_later, &stop_waiting);
+    chardev_socket_wait(server, is_set, &stop_waiting);
+    g_assert_false(server->open);
+    stop_waiting = false;
+    aio_bh_schedule_oneshot(ctx, "connect", connect_later, &port);
+    chardev_socket_wait(server, is_set, &stop_waiting);
     front_init(&front, 10);
     chardev_connect(server, &front_client, &front);
     g_assert_cmpuint(front.opened, ==, 1);
