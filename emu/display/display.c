@@ -37,6 +37,7 @@ struct display {
     struct layer layer[DISPLAY_LAYERS];
     enum display_layer shown;
     struct display_cursor cursor;
+    struct display_place place;
     pixman_region32_t damage; /* since the last frame that was published */
     bool changed;             /* there is something to publish, perhaps only the cursor */
     bool drawn;
@@ -198,6 +199,7 @@ void display_reset(struct display *display)
     display->shown = DISPLAY_BOOT;
     display->drawn = false;
     display->cursor.visible = false;
+    display->place = (struct display_place){ 0 };
     display_damage_all(display);
 }
 
@@ -257,6 +259,14 @@ void display_damage(struct display *display, enum display_layer layer_id, struct
 bool display_shows(const struct display *display, enum display_layer layer)
 {
     return layer == display->shown && display->layer[layer].image != NULL;
+}
+
+void display_set_place(struct display *display, const struct display_place *place)
+{
+    if (memcmp(&display->place, place, sizeof(*place)) != 0) {
+        display->place = *place;
+        display_change(display);
+    }
 }
 
 void display_set_cursor(struct display *display, const uint32_t *pixels, uint32_t width,
@@ -373,6 +383,7 @@ static void display_compose(struct display *display, struct buffer *buffer, stru
     display->drawn = display->drawn || buffer_has_light(buffer);
     buffer->frame.drawn = display->drawn;
     buffer->frame.sequence = ++display->sequence;
+    buffer->frame.place = display->place;
     frame_set_cursor(&buffer->frame, &display->cursor);
 }
 
@@ -422,6 +433,22 @@ const struct display_frame *display_take(struct display *display)
     return &display->buffer[front].frame;
 }
 
+/* One direction of display_to_desktop. */
+static int32_t desktop_scaled(int32_t at, int32_t max, int32_t start, uint32_t own, uint32_t whole)
+{
+    int64_t scaled = ((int64_t)start * max + (int64_t)at * own) / whole;
+    return (int32_t)CLAMP(scaled, 0, max);
+}
+
+void display_to_desktop(const struct display_frame *frame, int32_t max, int32_t *x, int32_t *y)
+{
+    const struct display_place *place = &frame->place;
+    if (place->width > 0 && place->height > 0) {
+        *x = desktop_scaled(*x, max, place->x, frame->width, place->width);
+        *y = desktop_scaled(*y, max, place->y, frame->height, place->height);
+    }
+}
+
 bool display_snapshot(struct display *display, struct display_image *ret_image)
 {
     const struct layer *layer = &display->layer[display->shown];
@@ -437,8 +464,8 @@ bool display_snapshot(struct display *display, struct display_image *ret_image)
     pixman_image_t *image = pixman_image_create_bits_no_clear(
         PIXMAN_x8r8g8b8, (int)width, (int)height, pixels, (int)(width * 4));
     assert(image != NULL);
-    pixman_image_composite32(PIXMAN_OP_SRC, layer->image, NULL, image, 0, 0, 0, 0, 0, 0,
-                             (int)width, (int)height);
+    pixman_image_composite32(PIXMAN_OP_SRC, layer->image, NULL, image, 0, 0, 0, 0, 0, 0, (int)width,
+                             (int)height);
     pixman_image_unref(image);
     for (size_t i = 0; i < count; i++) {
         pixels[i] &= COLOUR_MASK;

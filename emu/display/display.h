@@ -65,6 +65,12 @@ struct display_cursor {
     uint32_t pixels[DISPLAY_CURSOR_MAX * DISPLAY_CURSOR_MAX]; /* 0xAARRGGBB, premultiplied */
 };
 
+/* Where an output lies on the guest's desktop. */
+struct display_place {
+    int32_t x, y;           /* of its top left corner, in pixels */
+    uint32_t width, height; /* of the desktop; 0: the output is all of it */
+};
+
 /* What a viewer shows. */
 struct display_frame {
     uint64_t sequence;             /* counts from 1 */
@@ -74,6 +80,7 @@ struct display_frame {
     const struct display_rect *damage; /* what differs from the frame before */
     unsigned damage_count;
     bool drawn; /* since the last reset some pixel was not black */
+    struct display_place place;
     struct display_cursor cursor;
 };
 
@@ -128,6 +135,9 @@ void display_damage(struct display *display, enum display_layer layer, struct di
 /* Whether this layer is the one that is seen. Guest side. */
 bool display_shows(const struct display *display, enum display_layer layer);
 
+/* Says where the output lies among the others; forgotten by display_reset. Guest side. */
+void display_set_place(struct display *display, const struct display_place *place);
+
 /* Changes the cursor's picture: at most DISPLAY_CURSOR_MAX wide and high, 0xAARRGGBB
  * premultiplied; NULL hides it. Guest side. */
 void display_set_cursor(struct display *display, const uint32_t *pixels, uint32_t width,
@@ -149,6 +159,10 @@ void display_set_viewer(struct display *display, display_ready_fn *ready, void *
 /* The next frame, or NULL if there is nothing new. It stays valid and unchanged until this
  * function gives the next one. The viewer's thread; never waits. */
 const struct display_frame *display_take(struct display *display);
+
+/* From a place on an output to one on the guest's desktop: 0 is the left or top edge of either,
+ * `max` the other one. */
+void display_to_desktop(const struct display_frame *frame, int32_t max, int32_t *x, int32_t *y);
 
 /* Asks the guest for a size; it may or may not follow. Any thread; never waits. */
 void display_set_request(struct display *display, const struct display_request *request);

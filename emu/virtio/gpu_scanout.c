@@ -8,6 +8,45 @@
 
 #define EDID_ANSWER_SIZE 1024u
 
+/* Whether two scanouts or more show parts of one picture, and none shows another. */
+static bool scanouts_share(const struct virtio_gpu *gpu)
+{
+    const struct gpu_resource *shared = NULL;
+    unsigned count = 0;
+    for (uint32_t i = 0; i < gpu->scanout_count; i++) {
+        const struct gpu_resource *resource = gpu->scanout[i].resource;
+        if (resource != NULL && shared != NULL && resource != shared) {
+            return false;
+        }
+        shared = resource != NULL ? resource : shared;
+        count += resource != NULL;
+    }
+    return count > 1;
+}
+
+/* The desktop is the picture that the scanouts show parts of; if each has its own, nothing says how
+ * the guest has arranged them, and most place new monitors to the right. */
+static void scanouts_place(struct virtio_gpu *gpu)
+{
+    struct display_place place[DISPLAY_OUTPUTS_MAX] = { 0 };
+    bool share = scanouts_share(gpu);
+    uint32_t width = 0, height = 0;
+    for (uint32_t i = 0; i < gpu->scanout_count; i++) {
+        const struct gpu_scanout *scanout = &gpu->scanout[i];
+        if (scanout->resource != NULL) {
+            place[i].x = (int32_t)(share ? scanout->rect.x : width);
+            place[i].y = share ? (int32_t)scanout->rect.y : 0;
+            width = share ? scanout->resource->width : width + scanout->rect.width;
+            height = share ? scanout->resource->height : MAX(height, scanout->rect.height);
+        }
+    }
+    for (uint32_t i = 0; i < gpu->scanout_count; i++) {
+        place[i].width = gpu->scanout[i].resource != NULL ? width : 0;
+        place[i].height = gpu->scanout[i].resource != NULL ? height : 0;
+        display_set_place(gpu->scanout[i].display, &place[i]);
+    }
+}
+
 void gpu_scanouts_off(struct virtio_gpu *gpu, const struct gpu_resource *resource)
 {
     for (uint32_t i = 0; i < gpu->scanout_count; i++) {
@@ -17,6 +56,7 @@ void gpu_scanouts_off(struct virtio_gpu *gpu, const struct gpu_resource *resourc
             display_set_surface(scanout->display, DISPLAY_GPU, NULL);
         }
     }
+    scanouts_place(gpu);
 }
 
 /* Monitors stand side by side in the order of their numbers. */
@@ -39,8 +79,8 @@ enum gpu_answer gpu_get_display_info(struct virtio_gpu *gpu, const struct virtq_
             x += wish.width;
         }
     }
-    *ret_payload = (uint32_t)virtq_request_write(request, sizeof(struct gpu_header), info,
-                                                 sizeof(info));
+    *ret_payload =
+        (uint32_t)virtq_request_write(request, sizeof(struct gpu_header), info, sizeof(info));
     return GPU_OK_DISPLAY_INFO;
 }
 
@@ -62,8 +102,8 @@ enum gpu_answer gpu_get_edid(struct virtio_gpu *gpu, const struct virtq_request 
     if (!edid_fill(answer.edid, &wish)) {
         return GPU_ERROR; /* the driver falls back on the display info */
     }
-    *ret_payload = (uint32_t)virtq_request_write(request, sizeof(struct gpu_header), &answer,
-                                                 sizeof(answer));
+    *ret_payload =
+        (uint32_t)virtq_request_write(request, sizeof(struct gpu_header), &answer, sizeof(answer));
     return GPU_OK_EDID;
 }
 
@@ -76,8 +116,8 @@ static void scanout_show(struct gpu_scanout *scanout, struct gpu_resource *resou
         .height = rect->height,
         .stride = stride,
         .format = resource->format,
-        .pixels = resource->pixels + (uint64_t)stride * rect->y +
-                  (uint64_t)rect->x * GPU_BYTES_PER_PIXEL,
+        .pixels =
+            resource->pixels + (uint64_t)stride * rect->y + (uint64_t)rect->x * GPU_BYTES_PER_PIXEL,
     };
     scanout->resource = resource;
     scanout->rect = *rect;
@@ -116,6 +156,7 @@ enum gpu_answer gpu_set_scanout(struct virtio_gpu *gpu, const struct virtq_reque
     if (command.resource_id == 0) {
         scanout->resource = NULL;
         display_set_surface(scanout->display, DISPLAY_GPU, NULL);
+        scanouts_place(gpu);
         return GPU_OK;
     }
     struct gpu_rect rect = gpu_rect_load(&command.rect);
@@ -123,6 +164,7 @@ enum gpu_answer gpu_set_scanout(struct virtio_gpu *gpu, const struct virtq_reque
     enum gpu_answer answer = scanout_find_part(gpu, command.resource_id, &rect, &resource);
     if (answer == GPU_OK) {
         scanout_show(scanout, resource, &rect);
+        scanouts_place(gpu);
     }
     return answer;
 }

@@ -292,6 +292,40 @@ static void test_cursor(void)
     teardown();
 }
 
+static void expect_on_desktop(const struct display_frame *frame, int32_t x, int32_t y,
+                              int32_t wanted_x, int32_t wanted_y)
+{
+    display_to_desktop(frame, 1000, &x, &y);
+    g_assert_cmpint(x, ==, wanted_x);
+    g_assert_cmpint(y, ==, wanted_y);
+}
+
+static void test_place(void)
+{
+    setup();
+    show(DISPLAY_GPU, pixels, WIDTH, HEIGHT);
+    display_set_viewer(display, on_ready, NULL);
+    settle();
+    const struct display_frame *frame = display_take(display);
+    expect_on_desktop(frame, 0, 1000, 0, 1000);
+    expect_on_desktop(frame, 123, 456, 123, 456);
+    const struct display_place right = { WIDTH, 0, 4 * WIDTH, 2 * HEIGHT };
+    display_set_place(display, &right);
+    settle();
+    g_assert_cmpuint(ready_count, ==, 2);
+    frame = display_take(display);
+    g_assert_cmpuint(frame->damage_count, ==, 0);
+    expect_on_desktop(frame, 0, 0, 250, 0);
+    expect_on_desktop(frame, 1000, 1000, 500, 500);
+    display_set_place(display, &right);
+    settle();
+    g_assert_null(display_take(display));
+    display_reset(display);
+    show(DISPLAY_GPU, pixels, WIDTH, HEIGHT);
+    expect_on_desktop(display_take(display), 1000, 0, 1000, 0);
+    teardown();
+}
+
 static void test_requests(void)
 {
     struct display_request got;
@@ -376,6 +410,7 @@ int main(int argc, char **argv)
     g_test_add_func("/display/sizes", test_sizes_come_and_go);
     g_test_add_func("/display/outside", test_damage_outside);
     g_test_add_func("/display/cursor", test_cursor);
+    g_test_add_func("/display/place", test_place);
     g_test_add_func("/display/requests", test_requests);
     g_test_add_func("/display/thread", test_other_thread);
     return g_test_run();

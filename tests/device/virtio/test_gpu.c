@@ -273,6 +273,59 @@ static void test_monitors(void)
     finish();
 }
 
+static void on_ready(void *opaque)
+{
+    (void)opaque;
+}
+
+/* The newest frame: one that was published earlier may come before it. */
+static const struct display_frame *frame_now(unsigned index)
+{
+    const struct display_frame *newest = NULL, *frame;
+    do {
+        driver_poll(&d);
+        frame = display_take(display[index]);
+        newest = frame != NULL ? frame : newest;
+    } while (frame != NULL);
+    return newest;
+}
+
+/* Where an output lies, as its viewer hears it. */
+static void expect_place(unsigned index, struct display_place place)
+{
+    const struct display_frame *frame = frame_now(index);
+    g_assert_nonnull(frame);
+    g_assert_cmpint(frame->place.x, ==, place.x);
+    g_assert_cmpint(frame->place.y, ==, place.y);
+    g_assert_cmpuint(frame->place.width, ==, place.width);
+    g_assert_cmpuint(frame->place.height, ==, place.height);
+}
+
+static void test_desktop(void)
+{
+    setup();
+    display_set_viewer(display[0], on_ready, NULL);
+    display_set_viewer(display[1], on_ready, NULL);
+    make(1, 32, 16);
+    make(2, 8, 24);
+    scanout(0, 1, (struct gpu_rect){ 0, 0, 32, 16 });
+    expect_place(0, (struct display_place){ 0, 0, 32, 16 });
+    /* A picture of its own each: side by side. */
+    scanout(1, 2, (struct gpu_rect){ 0, 0, 8, 24 });
+    expect_place(0, (struct display_place){ 0, 0, 40, 24 });
+    expect_place(1, (struct display_place){ 32, 0, 40, 24 });
+    /* Parts of one picture: as they lie in it, here one over the other. */
+    scanout(0, 1, (struct gpu_rect){ 0, 8, 16, 8 });
+    scanout(1, 1, (struct gpu_rect){ 0, 0, 16, 8 });
+    expect_place(0, (struct display_place){ 0, 8, 32, 16 });
+    expect_place(1, (struct display_place){ 0, 0, 32, 16 });
+    /* What is turned off has no place any more. */
+    scanout(1, 0, (struct gpu_rect){ 0, 0, 0, 0 });
+    expect_place(0, (struct display_place){ 0, 0, 16, 8 });
+    expect_place(1, (struct display_place){ 0 });
+    finish();
+}
+
 static void test_edid(void)
 {
     static const uint8_t header[8] = { 0, 255, 255, 255, 255, 255, 255, 0 };
@@ -295,23 +348,6 @@ static void test_edid(void)
     g_assert_cmpuint(timing[13] | (timing[14] & 15) << 8, ==, 286);
 }
 
-/* The newest frame: one that was published earlier may come before it. */
-static const struct display_frame *frame_now(void)
-{
-    const struct display_frame *newest = NULL, *frame;
-    do {
-        driver_poll(&d);
-        frame = display_take(display[0]);
-        newest = frame != NULL ? frame : newest;
-    } while (frame != NULL);
-    return newest;
-}
-
-static void on_ready(void *opaque)
-{
-    (void)opaque;
-}
-
 static void test_cursor_and_damage(void)
 {
     setup();
@@ -320,9 +356,9 @@ static void test_cursor_and_damage(void)
     make(3, 65, 1);
     g_assert_cmphex(scanout(0, 1, (struct gpu_rect){ 4, 4, 8, 8 }), ==, GPU_OK);
     display_set_viewer(display[0], on_ready, NULL);
-    g_assert_nonnull(frame_now());
+    g_assert_nonnull(frame_now(0));
     g_assert_cmphex(flush(1, (struct gpu_rect){ 2, 5, 4, 1 }), ==, GPU_OK);
-    const struct display_frame *frame = frame_now();
+    const struct display_frame *frame = frame_now(0);
     g_assert_cmpuint(frame->damage_count, ==, 1);
     g_assert_cmpint(frame->damage[0].x, ==, 0); /* cut to what is shown */
     g_assert_cmpint(frame->damage[0].y, ==, 1);
@@ -330,17 +366,17 @@ static void test_cursor_and_damage(void)
     draw(64 * 64);
     g_assert_cmphex(transfer(2, (struct gpu_rect){ 0, 0, 64, 64 }, 0), ==, GPU_OK);
     g_assert_cmphex(SEND_CURSOR(GPU_UPDATE_CURSOR, 0, (uint32_t)-3, 5, 0, 2, 1, 99, 0), ==, GPU_OK);
-    frame = frame_now();
+    frame = frame_now(0);
     g_assert_true(frame->cursor.visible);
     g_assert_cmpint(frame->cursor.x, ==, -3);
     g_assert_cmpuint(frame->cursor.pixels[65], ==, 65);
     g_assert_cmpuint(frame->cursor.hot_y, ==, 63);
     g_assert_cmphex(SEND_CURSOR(GPU_MOVE_CURSOR, 0, 1, 2, 0, 0, 0, 0, 0), ==, GPU_OK);
-    g_assert_cmpint(frame_now()->cursor.y, ==, 2);
+    g_assert_cmpint(frame_now(0)->cursor.y, ==, 2);
     g_assert_cmphex(SEND_CURSOR(GPU_UPDATE_CURSOR, 0, 0, 0, 0, 3, 0, 0, 0), ==, GPU_BAD_PARAMETER);
     g_assert_cmphex(SEND_CURSOR(GPU_UPDATE_CURSOR, 0, 0, 0, 0, 9, 0, 0, 0), ==, GPU_BAD_RESOURCE);
     g_assert_cmphex(SEND_CURSOR(GPU_UPDATE_CURSOR, 0, 0, 0, 0, 0, 0, 0, 0), ==, GPU_OK);
-    g_assert_false(frame_now()->cursor.visible);
+    g_assert_false(frame_now(0)->cursor.visible);
     finish();
 }
 
@@ -383,6 +419,7 @@ int main(int argc, char **argv)
     g_test_add_func("/gpu/bad", test_bad_commands);
     g_test_add_func("/gpu/memory", test_memory_limit);
     g_test_add_func("/gpu/monitors", test_monitors);
+    g_test_add_func("/gpu/desktop", test_desktop);
     g_test_add_func("/gpu/edid", test_edid);
     g_test_add_func("/gpu/cursor", test_cursor_and_damage);
     g_test_add_func("/gpu/short", test_short_requests);
