@@ -161,6 +161,32 @@ def test_close():
     check(status == 0, f"status {status} after turning off: {errors}")
 
 
+def test_heads():
+    """A second screen has a window of its own, which can be closed and comes back by the menu."""
+    child, window = window_open("heads", *MACHINE, "-device", "virtio-gpu-device,max_outputs=2")
+
+    def seen():
+        return xdo("search", "--onlyvisible", "--name", "^heads - Screen 2 - Tinamou")
+    head = wait_for("the second screen's window", seen)
+    for _ in range(2):
+        xdo("windowactivate", "--sync", head)
+        xdo("key", "alt+F4")
+        wait_for("the second screen's window to be hidden", lambda: not seen())
+        check(child.poll() is None, "the machine goes on without the second screen's window")
+        xdo("windowactivate", "--sync", window)
+        xdo("key", "ctrl+shift+m", "Right", "Right", "Down", "Down", "Return")
+        wait_for("the second screen's window again", seen)
+    xdo("windowactivate", "--sync", head)
+    xdo("key", "ctrl+shift+Return")
+    wait_for("full screen", lambda: "1280x900" in xdo("getwindowgeometry", head))
+    check("1280x900" not in xdo("getwindowgeometry", window), "the other window stays as it was")
+    xdo("key", "ctrl+shift+q")  # asked for there, answered in the main window
+    wait_for("the main window to come to the front", lambda: xdo("getactivewindow") == window)
+    xdo("key", "Escape")
+    status, errors = ended(child, "'Turn off now'")
+    check(status == 0, f"status {status} after turning off: {errors}")
+
+
 def test_stopped():
     """While the machine thread stands in a call of the host, the window still answers."""
     with tempfile.TemporaryDirectory() as folder:
@@ -216,7 +242,9 @@ def main():
         print(f"cannot run here: {', '.join(absent) or 'no display'}")
         sys.exit(77)
     server = None if WINDOWS else display_open()
-    tests = [test_console, test_close] + ([] if WINDOWS else [test_stopped, test_waiting])
+    tests = [test_console, test_close]
+    if not WINDOWS:
+        tests += [test_heads, test_stopped, test_waiting]
     for test in tests:
         test()
         print("ok", test.__name__)

@@ -4,25 +4,37 @@
 #include "platform/process.h"
 #include "ui/sdl/parts.h"
 
-void window_say_failure(struct window *window, const char *title, const char *body,
-                        const char *next)
+void window_to_front(struct window *window)
+{
+    if (window->at) {
+        window->at = NULL;
+        SDL_RaiseWindow(window->pane.sdl);
+    }
+}
+
+/* Shows a sheet, still without buttons, in the main window. */
+static void window_show_sheet(struct window *window, bool failure, const char *title,
+                              const char *body, const char *next)
 {
     window_release(window);
-    sheet_show(&window->sheet, true, title, body, next);
-    sheet_add_button(&window->sheet, window->failed ? COMMAND_QUIT : COMMAND_DISMISS);
-    sheet_add_button(&window->sheet, COMMAND_COPY_DETAILS);
+    sheet_show(&window->sheet, failure, title, body, next);
+    window_to_front(window);
     screen_set_cursor(window);
     window->stale = PART_ALL;
 }
 
-static void window_say(struct window *window, const char *title, const char *body,
-                       const char *next)
+void window_say_failure(struct window *window, const char *title, const char *body,
+                        const char *next)
 {
-    window_release(window);
-    sheet_show(&window->sheet, false, title, body, next);
+    window_show_sheet(window, true, title, body, next);
+    sheet_add_button(&window->sheet, window->failed ? COMMAND_QUIT : COMMAND_DISMISS);
+    sheet_add_button(&window->sheet, COMMAND_COPY_DETAILS);
+}
+
+static void window_say(struct window *window, const char *title, const char *body, const char *next)
+{
+    window_show_sheet(window, false, title, body, next);
     sheet_add_button(&window->sheet, COMMAND_DISMISS);
-    screen_set_cursor(window);
-    window->stale = PART_ALL;
 }
 
 static void window_hide_sheet(struct window *window)
@@ -48,14 +60,13 @@ static void act_quit(struct window *window)
         window_do(window, COMMAND_QUIT_NOW);
         return;
     }
-    window_release(window);
-    sheet_show(&window->sheet, false, "Turn the machine off?",
-               "The guest is still running. What it has not written to its disks will be lost.",
-               "The power button lets it shut down by itself, if it listens to it.");
+    window_show_sheet(
+        window, false, "Turn the machine off?",
+        "The guest is still running. What it has not written to its disks will be lost.",
+        "The power button lets it shut down by itself, if it listens to it.");
     sheet_add_button(&window->sheet, COMMAND_STAY);
     sheet_add_button(&window->sheet, COMMAND_POWER);
     sheet_add_button(&window->sheet, COMMAND_QUIT_NOW);
-    window->stale = PART_ALL;
 }
 
 static void act_quit_now(struct window *window)
@@ -95,11 +106,10 @@ static void act_find(struct window *window)
 
 static void act_full_screen(struct window *window)
 {
-    window->full_screen = !window->full_screen;
-    SDL_SetWindowFullscreen(window->sdl,
-                            window->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    struct pane *pane = window_pane(window);
     GError *error = NULL;
-    if (!window_layout(window, &error)) {
+    pane_set_full_screen(pane, !pane->full_screen);
+    if (pane == &window->pane && !window_layout(window, &error)) {
         g_error_free(error);
     }
 }
@@ -107,7 +117,7 @@ static void act_full_screen(struct window *window)
 /* Where pictures go: beside the user's others, never over one that is there. */
 static void act_screenshot(struct window *window)
 {
-    const struct screen *screen = window_screen(window);
+    const struct screen *screen = window_screen_at(window);
     const char *folder = g_get_user_special_dir(G_USER_DIRECTORY_PICTURES);
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     g_autofree char *name = g_date_time_format(now, "tinamou-%Y%m%d-%H%M%S.png");
@@ -118,8 +128,8 @@ static void act_screenshot(struct window *window)
                    "Show a screen of the guest, or select the text and copy it.");
         return;
     }
-    g_autofree char *line =
-        g_strdup_printf("screendump -f png -d %u \"%s\"", window->shown, path);
+    g_autofree char *line = g_strdup_printf("screendump -f png -d %u \"%s\"",
+                                            (unsigned)(screen - window->screen), path);
     if (session_command(window->session, line)) {
         g_autofree char *body = g_strdup_printf("Saved as %s", path);
         window_say(window, "Screenshot", body, NULL);
@@ -135,13 +145,11 @@ void window_offer(struct window *window, const char *path)
         g_strdup_printf("%s can be started as a machine of its own, in a window of its own: a "
                         "disk, a kernel or a program.",
                         name);
-    window_release(window);
-    sheet_show(&window->sheet, false, "Start this file?", body,
-               "A machine that is running takes no new disks: name them with -drive when it is "
-               "started.");
+    window_show_sheet(window, false, "Start this file?", body,
+                      "A machine that is running takes no new disks: name them with -drive when it "
+                      "is started.");
     sheet_add_button(&window->sheet, COMMAND_START_FILE);
     sheet_add_button(&window->sheet, COMMAND_DISMISS);
-    window->stale = PART_ALL;
 }
 
 /* A second program with a machine of its own, which lives on when this one ends. It is the one for
@@ -194,11 +202,13 @@ static void act_about(struct window *window)
 
 static void act_next_view(struct window *window)
 {
-    unsigned count = window->screen_count + window->console_count;
+    unsigned count = window->screen_count + window->console_count, next = window->shown;
     window->chosen = true;
-    if (count > 0) {
-        window_show_view(window, (window->shown + 1) % count);
-    }
+    window_to_front(window);
+    do { /* screens with windows of their own are no views of this one */
+        next = count > 0 ? (next + 1) % count : 0;
+    } while (next > 0 && next < window->screen_count);
+    window_show_view(window, next);
 }
 
 static void act_scaling(struct window *window, enum command command)
@@ -227,6 +237,7 @@ static void act_select_all(struct window *window)
 static void act_menu(struct window *window)
 {
     window_release(window);
+    window_to_front(window);
     window->menu.open = window->menu.open < 0 ? 0 : -1;
     window->menu.item = -1;
     window->stale = PART_ALL;

@@ -16,10 +16,10 @@
 static double scale_of(const struct window *window)
 {
     float dpi = 0;
-    if (window->points > 1.01) {
-        return CLAMP(window->points, 1.0, SCALE_MAX);
+    if (window->pane.points > 1.01) {
+        return CLAMP(window->pane.points, 1.0, SCALE_MAX);
     }
-    int display = SDL_GetWindowDisplayIndex(window->sdl);
+    int display = SDL_GetWindowDisplayIndex(window->pane.sdl);
     if (display < 0 || SDL_GetDisplayDPI(display, NULL, NULL, &dpi) != 0) {
         return 1.0;
     }
@@ -37,28 +37,26 @@ static bool fonts_fit(struct window *window, double scale, GError **error)
 
 bool window_layout(struct window *window, GError **error)
 {
-    int width, height, points;
-    SDL_GetRendererOutputSize(window->renderer, &width, &height);
-    SDL_GetWindowSize(window->sdl, &points, NULL);
-    window->points = (double)width / MAX(points, 1);
+    int width, height;
+    pane_measure(&window->pane, &width, &height);
     if (!fonts_fit(window, scale_of(window), error)) {
         return false;
     }
-    int menu = window->full_screen ? 0 : menu_bar_height(&window->text);
-    int status = window->full_screen ? 0 : text_scaled(&window->text, STATUS_HEIGHT);
+    int menu = window->pane.full_screen ? 0 : menu_bar_height(&window->text);
+    int status = window->pane.full_screen ? 0 : text_scaled(&window->text, STATUS_HEIGHT);
     if (width != window->canvas.width || height != window->canvas.height) {
         canvas_finish(&window->canvas);
         canvas_init(&window->canvas, MAX(width, 1), MAX(height, 1));
         g_clear_pointer(&window->chrome, SDL_DestroyTexture);
         window->chrome =
-            SDL_CreateTexture(window->renderer, SDL_PIXELFORMAT_ARGB8888,
+            SDL_CreateTexture(window->pane.renderer, SDL_PIXELFORMAT_ARGB8888,
                               SDL_TEXTUREACCESS_STREAMING, MAX(width, 1), MAX(height, 1));
     }
     window->menu.bar = (struct box){ 0, 0, width, menu };
-    window->content = (struct box){ 0, menu, width, MAX(height - menu - status, 1) };
+    window->pane.content = (struct box){ 0, menu, width, MAX(height - menu - status, 1) };
     window->status_box = (struct box){ 0, height - status, width, status };
     for (unsigned i = 0; i < window->console_count; i++) {
-        console_view_place(&window->console[i].view, &window->text, window->content);
+        console_view_place(&window->console[i].view, &window->text, window->pane.content);
     }
     g_clear_pointer(&window->status_text, g_free);
     window->stale = PART_ALL;
@@ -88,7 +86,7 @@ static void chrome_render(struct window *window, struct box box)
 {
     const SDL_Rect rect = { box.x, box.y, box.width, box.height };
     if (box.width > 0 && box.height > 0) {
-        SDL_RenderCopy(window->renderer, window->chrome, &rect, &rect);
+        SDL_RenderCopy(window->pane.renderer, window->chrome, &rect, &rect);
     }
 }
 
@@ -166,17 +164,12 @@ static bool status_draw(struct window *window)
 static void content_say(struct window *window, const char *what)
 {
     struct text *text = &window->text;
-    struct box box = window->content;
+    struct box box = window->pane.content;
     canvas_fill(&window->canvas, box, COLOR_BACKDROP);
     text_draw(text, &window->canvas, TEXT_PLAIN,
               box.x + (box.width - text_width(text, TEXT_PLAIN, what, -1)) / 2,
               box.y + (box.height - text_height(text, TEXT_PLAIN)) / 2, COLOR_FAINT, what, -1);
     chrome_upload(window, box);
-}
-
-static bool screen_has_picture(const struct screen *screen)
-{
-    return screen && screen->frame && screen->frame->width > 0;
 }
 
 /* Draws what lies between menu and status bar, on the canvas. */
@@ -200,16 +193,17 @@ static struct box over_draw(struct window *window, bool anew)
     struct box box = menu_popup_box(&window->menu, &window->text);
     if (window->sheet.title) {
         bool picture = screen_has_picture(window_screen(window));
-        box = picture ? sheet_box(&window->sheet, &window->text, window->content) : window->content;
+        box = picture ? sheet_box(&window->sheet, &window->text, window->pane.content)
+                      : window->pane.content;
     }
     if (window->sheet.title && anew) {
         if (!window_console(window)) {
-            canvas_fill(&window->canvas, window->content, COLOR_BACKDROP);
+            canvas_fill(&window->canvas, window->pane.content, COLOR_BACKDROP);
         }
-        canvas_clip(&window->canvas, window->content);
+        canvas_clip(&window->canvas, window->pane.content);
         sheet_draw(&window->sheet, &window->text, &window->canvas);
         canvas_unclip(&window->canvas);
-        chrome_upload(window, window->content);
+        chrome_upload(window, window->pane.content);
     } else if (box.width > 0 && anew) {
         menu_draw_popup(&window->menu, &window->text, &window->canvas);
         chrome_upload(window, box);
@@ -220,40 +214,42 @@ static struct box over_draw(struct window *window, bool anew)
 /* Under a sheet the guest's picture is seen, but as what it is: out of reach. */
 static void picture_dim(struct window *window)
 {
-    const SDL_Rect rect = { window->content.x, window->content.y, window->content.width,
-                            window->content.height };
-    SDL_SetRenderDrawBlendMode(window->renderer, SDL_BLENDMODE_BLEND);
-    SDL_SetRenderDrawColor(window->renderer, 0, 0, 0, 0x80);
-    SDL_RenderFillRect(window->renderer, &rect);
-    SDL_SetRenderDrawBlendMode(window->renderer, SDL_BLENDMODE_NONE);
+    const SDL_Rect rect = { window->pane.content.x, window->pane.content.y,
+                            window->pane.content.width, window->pane.content.height };
+    SDL_SetRenderDrawBlendMode(window->pane.renderer, SDL_BLENDMODE_BLEND);
+    SDL_SetRenderDrawColor(window->pane.renderer, 0, 0, 0, 0x80);
+    SDL_RenderFillRect(window->pane.renderer, &rect);
+    SDL_SetRenderDrawBlendMode(window->pane.renderer, SDL_BLENDMODE_NONE);
 }
 
 static void window_show(struct window *window, struct box over)
 {
     struct screen *screen = window_screen(window);
-    SDL_SetRenderDrawColor(window->renderer, COLOR_BACKDROP >> 16, COLOR_BACKDROP >> 8 & 0xff,
+    SDL_SetRenderDrawColor(window->pane.renderer, COLOR_BACKDROP >> 16, COLOR_BACKDROP >> 8 & 0xff,
                            COLOR_BACKDROP & 0xff, 0xff);
     if (screen_has_picture(screen)) {
         struct box picture = screen_box(window, screen);
-        if (picture.width < window->content.width || picture.height < window->content.height) {
-            SDL_RenderClear(window->renderer);
+        if (picture.width < window->pane.content.width ||
+            picture.height < window->pane.content.height) {
+            SDL_RenderClear(window->pane.renderer);
         }
         screen_render(window, screen);
         if (window->sheet.title) {
             picture_dim(window);
         }
     } else {
-        chrome_render(window, window->content);
+        chrome_render(window, window->pane.content);
     }
     chrome_render(window, window->menu.bar);
     chrome_render(window, window->status_box);
     chrome_render(window, over);
-    SDL_RenderPresent(window->renderer);
+    SDL_RenderPresent(window->pane.renderer);
 }
 
 void window_draw(struct window *window)
 {
     int64_t now_ns = host_monotonic_ns();
+    heads_draw(window);
     if (status_draw(window)) {
         window->stale |= PART_STATUS;
     }

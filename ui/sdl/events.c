@@ -56,6 +56,11 @@ void window_exchange_clipboard(struct window *window, bool host)
     SDL_free(own);
 }
 
+void window_wish_soon(struct window *window)
+{
+    window->wish_ns = host_monotonic_ns() + WISH_DELAY_NS;
+}
+
 static void window_resized(struct window *window)
 {
     GError *error = NULL;
@@ -64,7 +69,7 @@ static void window_resized(struct window *window)
         g_error_free(error);
         return;
     }
-    window->wish_ns = host_monotonic_ns() + WISH_DELAY_NS;
+    window_wish_soon(window);
 }
 
 static void window_focus(struct window *window, bool focus)
@@ -84,7 +89,12 @@ static void window_focus(struct window *window, bool focus)
 
 static void on_window_event(struct window *window, const SDL_WindowEvent *event)
 {
+    if (window->at && head_window_event(window, window->at, event)) {
+        return;
+    }
     switch (event->event) {
+    case SDL_WINDOWEVENT_CLOSE: window_do(window, COMMAND_QUIT); break;
+    case SDL_WINDOWEVENT_ENTER: screen_set_cursor(window); break;
     case SDL_WINDOWEVENT_SIZE_CHANGED:
     case SDL_WINDOWEVENT_DISPLAY_CHANGED: window_resized(window); break;
     case SDL_WINDOWEVENT_EXPOSED:
@@ -107,8 +117,31 @@ void window_choose(struct window *window, struct menu_choice choice)
     }
 }
 
+/* Which window an event is about; 0: none in particular. */
+static Uint32 event_window(const SDL_Event *event)
+{
+    switch (event->type) {
+    case SDL_WINDOWEVENT: return event->window.windowID;
+    case SDL_KEYDOWN:
+    case SDL_KEYUP: return event->key.windowID;
+    case SDL_TEXTINPUT: return event->text.windowID;
+    case SDL_MOUSEMOTION: return event->motion.windowID;
+    case SDL_MOUSEBUTTONDOWN:
+    case SDL_MOUSEBUTTONUP: return event->button.windowID;
+    case SDL_MOUSEWHEEL: return event->wheel.windowID;
+    case SDL_FINGERDOWN:
+    case SDL_FINGERMOTION:
+    case SDL_FINGERUP: return event->tfinger.windowID;
+    default: return 0;
+    }
+}
+
 void window_event(struct window *window, const SDL_Event *event)
 {
+    Uint32 id = event_window(event);
+    if (id != 0) {
+        window->at = head_find(window, id);
+    }
     switch (event->type) {
     case SDL_QUIT: window_do(window, COMMAND_QUIT); break;
     case SDL_WINDOWEVENT: on_window_event(window, &event->window); break;

@@ -26,8 +26,8 @@ static enum command chord_of(const SDL_KeyboardEvent *event)
     }
     if (key < 0 || key > 127) { /* another script: by the key's place on a Latin keyboard */
         SDL_Scancode code = event->keysym.scancode;
-        key = code >= SDL_SCANCODE_A && code <= SDL_SCANCODE_Z ? 'a' + (int)code - SDL_SCANCODE_A
-                                                               : 0;
+        key =
+            code >= SDL_SCANCODE_A && code <= SDL_SCANCODE_Z ? 'a' + (int)code - SDL_SCANCODE_A : 0;
     }
     SDL_Scancode code = event->keysym.scancode;
     if (code >= SDL_SCANCODE_1 && code <= SDL_SCANCODE_0) { /* with Shift they are signs */
@@ -41,7 +41,7 @@ static bool chord_is_ours(struct window *window, enum command command)
 {
     bool of_console = command == COMMAND_COPY || command == COMMAND_PASTE ||
                       command == COMMAND_SELECT_ALL || command == COMMAND_FIND;
-    return command != COMMAND_NONE && (!of_console || window_console(window));
+    return command != COMMAND_NONE && (!of_console || window_console_at(window));
 }
 
 static bool sheet_key(struct window *window, SDL_Keycode key)
@@ -113,13 +113,20 @@ static bool terminal_key_of(SDL_Keycode key, enum terminal_key *ret_key)
         SDL_Keycode from;
         enum terminal_key to;
     } keys[] = {
-        { SDLK_RETURN, TERMINAL_ENTER },     { SDLK_KP_ENTER, TERMINAL_ENTER },
-        { SDLK_TAB, TERMINAL_TAB },          { SDLK_BACKSPACE, TERMINAL_BACKSPACE },
-        { SDLK_ESCAPE, TERMINAL_ESCAPE },    { SDLK_UP, TERMINAL_UP },
-        { SDLK_DOWN, TERMINAL_DOWN },        { SDLK_LEFT, TERMINAL_LEFT },
-        { SDLK_RIGHT, TERMINAL_RIGHT },      { SDLK_INSERT, TERMINAL_INSERT },
-        { SDLK_DELETE, TERMINAL_DELETE },    { SDLK_HOME, TERMINAL_HOME },
-        { SDLK_END, TERMINAL_END },          { SDLK_PAGEUP, TERMINAL_PAGE_UP },
+        { SDLK_RETURN, TERMINAL_ENTER },
+        { SDLK_KP_ENTER, TERMINAL_ENTER },
+        { SDLK_TAB, TERMINAL_TAB },
+        { SDLK_BACKSPACE, TERMINAL_BACKSPACE },
+        { SDLK_ESCAPE, TERMINAL_ESCAPE },
+        { SDLK_UP, TERMINAL_UP },
+        { SDLK_DOWN, TERMINAL_DOWN },
+        { SDLK_LEFT, TERMINAL_LEFT },
+        { SDLK_RIGHT, TERMINAL_RIGHT },
+        { SDLK_INSERT, TERMINAL_INSERT },
+        { SDLK_DELETE, TERMINAL_DELETE },
+        { SDLK_HOME, TERMINAL_HOME },
+        { SDLK_END, TERMINAL_END },
+        { SDLK_PAGEUP, TERMINAL_PAGE_UP },
         { SDLK_PAGEDOWN, TERMINAL_PAGE_DOWN },
     };
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
@@ -174,10 +181,10 @@ static void guest_key(struct window *window, const SDL_KeyboardEvent *event, boo
 
 void on_key_down(struct window *window, const SDL_KeyboardEvent *event)
 {
-    struct console *console = window_console(window);
+    struct console *console = window_console_at(window);
     SDL_Keycode key = event->keysym.sym;
     window->skip_text = false;
-    if (sheet_key(window, key) || menu_key(window, key)) {
+    if (!window->at && (sheet_key(window, key) || menu_key(window, key))) {
         return;
     }
     enum command command = chord_of(event);
@@ -189,7 +196,7 @@ void on_key_down(struct window *window, const SDL_KeyboardEvent *event)
             window_do(window, command);
         }
         window->skip_text = true;
-    } else if (find_key(window, event)) {
+    } else if (!window->at && find_key(window, event)) {
         return;
     } else if (console) {
         console_key(window, console, event);
@@ -207,7 +214,7 @@ void on_key_up(struct window *window, const SDL_KeyboardEvent *event)
 
 void on_text(struct window *window, const char *text)
 {
-    struct console *console = window_console(window);
+    struct console *console = window_console_at(window);
     if (window->skip_text || window->sheet.title || window->menu.open >= 0 || !console) {
         return;
     }

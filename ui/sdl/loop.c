@@ -2,8 +2,8 @@
 #include "platform/clock.h"
 #include "ui/sdl/parts.h"
 
-#define FRAME_NS  16000000 /* between two pictures, while there is always something new */
-#define IDLE_MS   1000
+#define FRAME_NS   16000000 /* between two pictures, while there is always something new */
+#define IDLE_MS    1000
 #define EVENTS_MAX 64 /* at once, before something is drawn */
 
 static Uint32 wake_type;
@@ -69,7 +69,7 @@ void window_wait(struct window *window)
     if (window->wish_ns > 0 && now_ns >= window->wish_ns) {
         window->wish_ns = 0;
         for (unsigned i = 0; i < window->screen_count; i++) {
-            screen_wish(window, &window->screen[i]);
+            screen_wish(&window->screen[i]);
         }
     }
 }

@@ -15,9 +15,23 @@
 #include "ui/view/sheet.h"
 #include "ui/view/text.h"
 
-/* An output of the guest. */
+/* A window of the desktop, and what draws in it. */
+struct pane {
+    SDL_Window *sdl; /* NULL: none */
+    SDL_Renderer *renderer;
+    struct box content; /* where the guest's picture goes, in pixels */
+    double points;      /* pixels to a point of SDL's window coordinates */
+    bool full_screen;
+};
+
+/* An output of the guest. The first one is a view of the main window, each further one has a window
+ * of its own. */
 struct screen {
     struct display *display;
+    struct pane *pane; /* where it is shown: the main one, or `own` */
+    struct pane own;
+    bool open;  /* `own` is seen */
+    bool stale; /* `own` must be drawn */
     const struct display_frame *frame; /* NULL: none yet */
     SDL_Texture *texture;              /* as large as the frame; NULL: none */
     uint32_t width, height;            /* of the texture */
@@ -50,14 +64,13 @@ struct window {
     struct window_options options;
     char *name;
     struct session *session;
-    SDL_Window *sdl;
-    SDL_Renderer *renderer;
+    struct pane pane;    /* the main one; its content is below the menu */
+    struct screen *at;   /* whose own window has the user's attention; NULL: the main one */
     SDL_Texture *chrome; /* shows the canvas */
     struct canvas canvas;
     struct text text;
-    struct box content, status_box; /* below the menu; below that */
-    double points;                  /* pixels to a point of SDL's window coordinates */
-    unsigned stale;                 /* of enum part */
+    struct box status_box; /* below the content */
+    unsigned stale;        /* of enum part */
     int64_t drawn_ns;
 
     struct menu menu;
@@ -76,24 +89,62 @@ struct window {
 
     struct input_hub *input; /* NULL: no machine */
     enum scaling scaling;
-    bool full_screen, grabbed, focus, text_input, skip_text, attached, failed;
+    struct pane *grabbed; /* who has captured the mouse; NULL: nobody */
+    bool focus, text_input, skip_text, attached, failed;
     bool selecting, quit_asked;
     bool control_fresh;       /* left Control went down by itself at control_ms */
     uint32_t control_ms;
     int64_t fingers[INPUT_SLOTS]; /* of SDL's fingers, 0: free */
 };
 
-/* The console that is shown; NULL if a screen is. */
+/* The console that the main window shows; NULL if a screen is. */
 struct console *window_console(struct window *window);
 
-/* The screen that is shown; NULL if a console is, or there is none. */
+/* The screen that the main window shows; NULL if a console is, or there is none. */
 struct screen *window_screen(struct window *window);
 
-/* Shows a screen or console by its number. */
+/* The window with the user's attention. */
+struct pane *window_pane(struct window *window);
+
+/* What is seen there: a console of the main window, or NULL. */
+struct console *window_console_at(struct window *window);
+
+/* What is seen there: the guest's screen, or NULL. */
+struct screen *window_screen_at(struct window *window);
+
+/* Shows a screen or console by its number; one with a window of its own comes to the front. */
 void window_show_view(struct window *window, unsigned index);
 
-/* Names the window after its machine, and says how to get the mouse back. */
+/* Names all windows after their machine, and says how to get the mouse back. */
 void window_title(struct window *window);
+
+/* Opens a window with what draws in it: the host's graphics if it has some, else the processor. */
+bool pane_create(struct pane *pane, int width, int height);
+
+/* Measures it, and takes all of it for the content; how large it is, in pixels. */
+void pane_measure(struct pane *pane, int *ret_width, int *ret_height);
+
+/* Fills the screen of the host, or no longer. */
+void pane_set_full_screen(struct pane *pane, bool full_screen);
+
+/* Closes it, if it is open. */
+void pane_close(struct pane *pane);
+
+/* Opens the further screen's own window, or brings it to the front. */
+void head_open(struct window *window, struct screen *screen);
+
+/* Hides it: the guest's monitor is unplugged. */
+void head_hide(struct window *window, struct screen *screen);
+
+/* The screen whose own window that is; NULL: the main one. */
+struct screen *head_find(struct window *window, Uint32 id);
+
+/* Draws the own windows that are stale. */
+void heads_draw(struct window *window);
+
+/* Handles an event of a screen's own window; false: it is handled as for the main one. */
+bool head_window_event(struct window *window, struct screen *screen,
+                       const SDL_WindowEvent *event);
 
 /* Measures the window again: fonts, boxes, textures. False and `error` without fonts. */
 bool window_layout(struct window *window, GError **error);
@@ -113,11 +164,21 @@ void screen_finish(struct screen *screen);
 /* Where the picture lies in the window. */
 struct box screen_box(const struct window *window, const struct screen *screen);
 
-/* Copies the picture to the window. */
+/* Copies the picture to its window. */
 void screen_render(struct window *window, struct screen *screen);
 
-/* Asks the guest for a picture as large as the content. */
-void screen_wish(struct window *window, struct screen *screen);
+/* Whether there is a picture to show. */
+bool screen_has_picture(const struct screen *screen);
+
+/* Brings the texture up to date with the frame that has been taken, if one has. */
+void screen_upload(struct window *window, struct screen *screen);
+
+/* Asks the guest for a picture as large as the content, or unplugs the monitor of a screen that is
+ * not seen. */
+void screen_wish(struct screen *screen);
+
+/* The guest is asked once sizes have settled. */
+void window_wish_soon(struct window *window);
 
 /* Shows the guest's pointer, or the host's. */
 void screen_set_cursor(struct window *window);
@@ -145,6 +206,9 @@ void window_release(struct window *window);
 
 /* Does what a menu, a key or a button asks for. */
 void window_do(struct window *window, enum command command);
+
+/* Gives the main window the user's attention. */
+void window_to_front(struct window *window);
 
 /* Shows a failure with its details and what to do. */
 void window_say_failure(struct window *window, const char *title, const char *body,

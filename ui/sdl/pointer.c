@@ -4,28 +4,29 @@
 #define WHEEL_LINES 3
 
 /* Mouse coordinates come in points. */
-static void to_pixels(const struct window *window, int *x, int *y)
+static void to_pixels(struct window *window, int *x, int *y)
 {
-    *x = (int)(*x * window->points);
-    *y = (int)(*y * window->points);
+    double points = window_pane(window)->points;
+    *x = (int)(*x * points);
+    *y = (int)(*y * points);
 }
 
 /* A guest that knows only relative mice needs the host's for itself. */
 static bool needs_grab(const struct window *window)
 {
-    return window->input && !input_absolute(window->input) &&
-           input_has(window->input, INPUT_MOUSE);
+    return window->input && !input_absolute(window->input) && input_has(window->input, INPUT_MOUSE);
 }
 
 void window_grab(struct window *window, bool grab)
 {
-    grab = grab && window->input && window_screen(window) && !window->sheet.title;
-    if (grab == window->grabbed) {
+    grab = grab && window->input && window_screen_at(window) && !window->sheet.title;
+    if (grab == (window->grabbed != NULL)) {
         return;
     }
-    window->grabbed = grab;
+    struct pane *pane = grab ? window_pane(window) : window->grabbed;
+    window->grabbed = grab ? pane : NULL;
     SDL_SetRelativeMouseMode(grab ? SDL_TRUE : SDL_FALSE);
-    SDL_SetWindowGrab(window->sdl, grab ? SDL_TRUE : SDL_FALSE);
+    SDL_SetWindowGrab(pane->sdl, grab ? SDL_TRUE : SDL_FALSE);
     if (!grab && window->input) {
         input_release_all(window->input);
     }
@@ -44,25 +45,28 @@ static void guest_position(struct window *window, const struct screen *screen, i
 {
     if (screen->width > 0) {
         struct box box = screen_box(window, screen);
-        input_position(window->input, scaled(x, box.x, box.width), scaled(y, box.y, box.height));
+        int32_t across = scaled(x, box.x, box.width), down = scaled(y, box.y, box.height);
+        display_to_desktop(screen->frame, INPUT_ABS_MAX, &across, &down);
+        input_position(window->input, across, down);
     }
 }
 
 void on_motion(struct window *window, const SDL_MouseMotionEvent *event)
 {
-    struct console *console = window_console(window);
-    struct screen *screen = window_screen(window);
+    struct console *console = window_console_at(window);
+    struct screen *screen = window_screen_at(window);
     int x = event->x, y = event->y;
     to_pixels(window, &x, &y);
     if (window->grabbed) {
         input_motion(window->input, event->xrel, event->yrel);
-    } else if (window->menu.open >= 0) {
+    } else if (window->menu.open >= 0 && !window->at) {
         window->stale |= menu_hover(&window->menu, &window->text, x, y) ? PART_ALL : 0;
     } else if (window->sheet.title) {
         return;
     } else if (console && window->selecting) {
-        if (y < window->content.y || y >= window->content.y + window->content.height) {
-            terminal_scroll(console->terminal, y < window->content.y ? -1 : 1);
+        if (y < window->pane.content.y ||
+            y >= window->pane.content.y + window->pane.content.height) {
+            terminal_scroll(console->terminal, y < window->pane.content.y ? -1 : 1);
         }
         terminal_select_to(console->terminal, console_view_at(&console->view, x, y));
         window->stale |= PART_CONTENT;
@@ -136,9 +140,16 @@ static void guest_button(struct window *window, const struct screen *screen,
 static bool over_button(struct window *window, bool down, int x, int y)
 {
     struct menu_choice choice;
+    if (window->at) {
+        bool over = window->sheet.title || window->menu.open >= 0;
+        if (over && down) {
+            window_to_front(window);
+        }
+        return over;
+    }
     if (window->sheet.title) {
         enum command command =
-            down ? sheet_click(&window->sheet, &window->text, window->content, x, y)
+            down ? sheet_click(&window->sheet, &window->text, window->pane.content, x, y)
                  : COMMAND_NONE;
         if (command != COMMAND_NONE) {
             window_do(window, command);
@@ -156,24 +167,24 @@ static bool over_button(struct window *window, bool down, int x, int y)
 void on_button(struct window *window, const SDL_MouseButtonEvent *event)
 {
     bool down = event->type == SDL_MOUSEBUTTONDOWN;
-    struct console *console = window_console(window);
-    struct screen *screen = window_screen(window);
+    struct console *console = window_console_at(window);
+    struct screen *screen = window_screen_at(window);
     int x = event->x, y = event->y;
     to_pixels(window, &x, &y);
     if (window->grabbed) {
         guest_button(window, screen, event, x, y);
     } else if (over_button(window, down, x, y)) {
         return;
-    } else if (console && (window->selecting || box_has(window->content, x, y))) {
+    } else if (console && (window->selecting || box_has(window_pane(window)->content, x, y))) {
         console_button(window, console, event, x, y);
-    } else if (screen && window->input && (!down || box_has(window->content, x, y))) {
+    } else if (screen && window->input && (!down || box_has(window_pane(window)->content, x, y))) {
         guest_button(window, screen, event, x, y);
     }
 }
 
 void on_wheel(struct window *window, const SDL_MouseWheelEvent *event)
 {
-    struct console *console = window_console(window);
+    struct console *console = window_console_at(window);
     float away = event->preciseY, right = event->preciseX;
     if (event->direction == SDL_MOUSEWHEEL_FLIPPED) {
         away = -away;
@@ -206,7 +217,7 @@ static unsigned slot_of(struct window *window, int64_t finger)
 
 void on_finger(struct window *window, const SDL_TouchFingerEvent *event)
 {
-    struct screen *screen = window_screen(window);
+    struct screen *screen = window_screen_at(window);
     if (!screen || screen->width == 0 || !window->input || window->sheet.title ||
         !input_has(window->input, INPUT_TOUCHSCREEN)) {
         return; /* SDL makes a mouse of it */

@@ -14,14 +14,22 @@ void screen_finish(struct screen *screen)
     if (screen->cursor) {
         SDL_FreeCursor(screen->cursor);
     }
+    pane_close(&screen->own);
     *screen = (struct screen){ 0 };
 }
 
-/* Brings the texture up to date with a frame that has been taken. */
-static void screen_upload(struct window *window, struct screen *screen)
+bool screen_has_picture(const struct screen *screen)
+{
+    return screen && screen->frame && screen->frame->width > 0;
+}
+
+void screen_upload(struct window *window, struct screen *screen)
 {
     const struct display_frame *frame = screen->frame;
     bool whole = false;
+    if (!frame || !screen->pane->renderer) {
+        return;
+    }
     if (frame->width == 0) {
         g_clear_pointer(&screen->texture, SDL_DestroyTexture);
         screen->width = screen->height = 0;
@@ -29,9 +37,9 @@ static void screen_upload(struct window *window, struct screen *screen)
     }
     if (!screen->texture || screen->width != frame->width || screen->height != frame->height) {
         g_clear_pointer(&screen->texture, SDL_DestroyTexture);
-        screen->texture = SDL_CreateTexture(window->renderer, SDL_PIXELFORMAT_RGB888,
-                                            SDL_TEXTUREACCESS_STREAMING, (int)frame->width,
-                                            (int)frame->height);
+        screen->texture =
+            SDL_CreateTexture(screen->pane->renderer, SDL_PIXELFORMAT_RGB888,
+                              SDL_TEXTUREACCESS_STREAMING, (int)frame->width, (int)frame->height);
         screen->width = frame->width;
         screen->height = frame->height;
         window->stale = PART_ALL;
@@ -75,7 +83,10 @@ static void cursor_take(struct screen *screen)
 
 void screen_set_cursor(struct window *window)
 {
-    const struct screen *screen = window_screen(window);
+    const SDL_Window *under = SDL_GetMouseFocus();
+    const struct screen *head =
+        under ? head_find(window, SDL_GetWindowID((SDL_Window *)under)) : NULL;
+    const struct screen *screen = head ? head : window_screen(window);
     bool own = screen && screen->cursor && screen->cursor_visible && !window->sheet.title &&
                window->menu.open < 0;
     SDL_SetCursor(own ? screen->cursor : SDL_GetDefaultCursor());
@@ -83,7 +94,7 @@ void screen_set_cursor(struct window *window)
 
 bool screen_take_all(struct window *window)
 {
-    bool changed = false;
+    bool changed = false, taken = false;
     for (unsigned i = 0; i < window->screen_count; i++) {
         struct screen *screen = &window->screen[i];
         const struct display_frame *frame = display_take(screen->display);
@@ -93,13 +104,15 @@ bool screen_take_all(struct window *window)
         screen->frame = frame;
         screen_upload(window, screen);
         cursor_take(screen);
-        if (frame->drawn && !window->chosen && window->shown != i) {
+        screen->stale = true;
+        if (i == 0 && frame->drawn && !window->chosen && window->shown != i) {
             window->chosen = true;
             window_show_view(window, i);
         }
+        taken = true;
         changed |= window->shown == i;
     }
-    if (changed) {
+    if (taken) {
         screen_set_cursor(window);
     }
     return changed;
@@ -113,8 +126,8 @@ static bool factor_is_whole(double factor)
 
 static double factor_of(const struct window *window, const struct screen *screen)
 {
-    double across = (double)window->content.width / screen->width;
-    double down = (double)window->content.height / screen->height;
+    double across = (double)screen->pane->content.width / screen->width;
+    double down = (double)screen->pane->content.height / screen->height;
     double factor = MIN(across, down);
     switch (window->scaling) {
     case SCALING_FIT: return factor;
@@ -128,7 +141,7 @@ struct box screen_box(const struct window *window, const struct screen *screen)
 {
     double factor = factor_of(window, screen);
     int width = (int)(screen->width * factor + 0.5), height = (int)(screen->height * factor + 0.5);
-    struct box content = window->content;
+    struct box content = screen->pane->content;
     return (struct box){ content.x + (content.width - width) / 2,
                          content.y + (content.height - height) / 2, width, height };
 }
@@ -140,9 +153,9 @@ static void cursor_render(struct window *window, const struct screen *screen, st
     if (!window->grabbed || !cursor->visible || cursor->width == 0 || cursor->height == 0) {
         return;
     }
-    SDL_Texture *texture = SDL_CreateTexture(window->renderer, SDL_PIXELFORMAT_ARGB8888,
-                                             SDL_TEXTUREACCESS_STATIC, (int)cursor->width,
-                                             (int)cursor->height);
+    SDL_Texture *texture =
+        SDL_CreateTexture(screen->pane->renderer, SDL_PIXELFORMAT_ARGB8888,
+                          SDL_TEXTUREACCESS_STATIC, (int)cursor->width, (int)cursor->height);
     if (texture) {
         double factor = (double)box.width / screen->width;
         const SDL_Rect to = { box.x + (int)(cursor->x * factor), box.y + (int)(cursor->y * factor),
@@ -154,7 +167,7 @@ static void cursor_render(struct window *window, const struct screen *screen, st
         if (SDL_SetTextureBlendMode(texture, premultiplied) != 0) {
             SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND);
         }
-        SDL_RenderCopy(window->renderer, texture, NULL, &to);
+        SDL_RenderCopy(screen->pane->renderer, texture, NULL, &to);
         SDL_DestroyTexture(texture);
     }
 }
@@ -163,33 +176,35 @@ void screen_render(struct window *window, struct screen *screen)
 {
     struct box box = screen_box(window, screen);
     const SDL_Rect to = { box.x, box.y, box.width, box.height };
-    const SDL_Rect content = { window->content.x, window->content.y, window->content.width,
-                               window->content.height };
+    const SDL_Rect content = { screen->pane->content.x, screen->pane->content.y,
+                               screen->pane->content.width, screen->pane->content.height };
     bool whole = factor_is_whole(factor_of(window, screen));
     SDL_SetTextureScaleMode(screen->texture, whole ? SDL_ScaleModeNearest : SDL_ScaleModeLinear);
     if (box.width > content.w || box.height > content.h) {
-        SDL_RenderSetClipRect(window->renderer, &content);
+        SDL_RenderSetClipRect(screen->pane->renderer, &content);
     }
-    SDL_RenderCopy(window->renderer, screen->texture, NULL, &to);
+    SDL_RenderCopy(screen->pane->renderer, screen->texture, NULL, &to);
     cursor_render(window, screen, box);
-    SDL_RenderSetClipRect(window->renderer, NULL);
+    SDL_RenderSetClipRect(screen->pane->renderer, NULL);
 }
 
-void screen_wish(struct window *window, struct screen *screen)
+void screen_wish(struct screen *screen)
 {
     float across = 0, down = 0;
-    int display = SDL_GetWindowDisplayIndex(window->sdl);
-    struct display_request wish = {
-        .connected = true,
-        .width = (uint32_t)CLAMP(window->content.width, 1, DISPLAY_SIDE_MAX),
-        .height = (uint32_t)CLAMP(window->content.height, 1, DISPLAY_SIDE_MAX),
-    };
+    struct pane *pane = screen->pane;
+    int display = pane->sdl ? SDL_GetWindowDisplayIndex(pane->sdl) : -1;
+    struct display_request wish = screen->wish;
+    wish.connected = pane != &screen->own || screen->open;
+    if (wish.connected) {
+        wish.width = (uint32_t)CLAMP(pane->content.width, 1, DISPLAY_SIDE_MAX);
+        wish.height = (uint32_t)CLAMP(pane->content.height, 1, DISPLAY_SIDE_MAX);
+    }
     if (display >= 0 && SDL_GetDisplayDPI(display, NULL, &across, &down) == 0 && across > 1 &&
         down > 1) {
         wish.width_mm = (uint32_t)(wish.width / (double)across * MM_PER_INCH);
         wish.height_mm = (uint32_t)(wish.height / (double)down * MM_PER_INCH);
     }
-    if (memcmp(&wish, &screen->wish, sizeof(wish)) != 0) {
+    if (wish.width > 0 && memcmp(&wish, &screen->wish, sizeof(wish)) != 0) {
         screen->wish = wish;
         display_set_request(screen->display, &wish);
     }

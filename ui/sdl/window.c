@@ -11,7 +11,6 @@
 #define TITLE_HEIGHT   32 /* of the desktop's own title bar, about */
 #define CONSOLE_WIDTH  80
 #define CONSOLE_HEIGHT 25
-#define GL_RENDERER    0x1f01 /* of glGetString */
 
 struct console *window_console(struct window *window)
 {
@@ -25,17 +24,44 @@ struct screen *window_screen(struct window *window)
     return window->shown < window->screen_count ? &window->screen[window->shown] : NULL;
 }
 
+struct pane *window_pane(struct window *window)
+{
+    return window->at ? &window->at->own : &window->pane;
+}
+
+struct console *window_console_at(struct window *window)
+{
+    return window->at ? NULL : window_console(window);
+}
+
+struct screen *window_screen_at(struct window *window)
+{
+    return window->at ? window->at : window_screen(window);
+}
+
 void window_title(struct window *window)
 {
     const char *chord = command_chord(COMMAND_GRAB);
-    g_autofree char *title =
-        g_strdup_printf("%s - Tinamou - %s %s the mouse", window->name, chord,
-                        window->grabbed ? "releases" : "captures or releases");
-    SDL_SetWindowTitle(window->sdl, title);
+    g_autofree char *end = g_strdup_printf(" - Tinamou - %s %s the mouse", chord,
+                                           window->grabbed ? "releases" : "captures or releases");
+    g_autofree char *title = g_strconcat(window->name, end, NULL);
+    SDL_SetWindowTitle(window->pane.sdl, title);
+    for (unsigned i = 1; i < window->screen_count; i++) {
+        struct screen *screen = &window->screen[i];
+        if (screen->own.sdl) {
+            g_autofree char *own =
+                g_strconcat(window->name, " - ", display_name(screen->display), end, NULL);
+            SDL_SetWindowTitle(screen->own.sdl, own);
+        }
+    }
 }
 
 void window_show_view(struct window *window, unsigned index)
 {
+    if (index > 0 && index < window->screen_count) {
+        head_open(window, &window->screen[index]);
+        return;
+    }
     if (index >= window->screen_count + window->console_count || index == window->shown) {
         return;
     }
@@ -43,7 +69,7 @@ void window_show_view(struct window *window, unsigned index)
     window->shown = index;
     struct console *console = window_console(window);
     if (console) {
-        console_view_place(&console->view, &window->text, window->content);
+        console_view_place(&console->view, &window->text, window->pane.content);
     }
     screen_set_cursor(window);
     window->stale = PART_ALL;
@@ -67,6 +93,9 @@ static void hints_set(void)
     SDL_SetHint(SDL_HINT_WINDOWS_DPI_SCALING, "1");
 #endif
     SDL_SetHint(SDL_HINT_APP_NAME, "Tinamou");
+#ifdef SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE
+    SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0"); /* the main one's button does */
+#endif
 }
 
 static bool sdl_failed(GError **error, const char *what)
@@ -75,44 +104,6 @@ static bool sdl_failed(GError **error, const char *what)
                 "%s: %s. Is there a display? Without one say '-display none' or '-nographic'", what,
                 SDL_GetError());
     return false;
-}
-
-/* Whether OpenGL is only played by the processor, which draws this faster without it. */
-static bool renderer_is_slow(SDL_Renderer *renderer)
-{
-    static const char *const slow[] = { "llvmpipe", "softpipe", "Software Rasterizer" };
-    typedef const char *(SDLCALL * get_string_fn)(unsigned name);
-    SDL_RendererInfo info;
-    if (SDL_GetRendererInfo(renderer, &info) != 0 || !g_str_has_prefix(info.name, "opengl")) {
-        return false;
-    }
-    get_string_fn get_string = (get_string_fn)SDL_GL_GetProcAddress("glGetString");
-    const char *name = get_string ? get_string(GL_RENDERER) : NULL;
-    for (size_t i = 0; name && i < G_N_ELEMENTS(slow); i++) {
-        if (strstr(name, slow[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A window with what draws in it: the host's graphics if it has some, else the processor. */
-static bool window_create(struct window *window, int width, int height)
-{
-    Uint32 flags = SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
-    for (int attempt = 0; attempt < 2; attempt++) {
-        window->sdl = SDL_CreateWindow("Tinamou", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED,
-                                       width, height, flags);
-        window->renderer = window->sdl ? SDL_CreateRenderer(window->sdl, -1, 0) : NULL;
-        if (!window->renderer || attempt > 0 || !renderer_is_slow(window->renderer)) {
-            break;
-        }
-        SDL_DestroyRenderer(window->renderer);
-        SDL_DestroyWindow(window->sdl);
-        SDL_SetHint(SDL_HINT_RENDER_DRIVER, "software");
-        SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
-    }
-    return window->renderer != NULL;
 }
 
 static bool sdl_open(struct window *window, GError **error)
@@ -128,10 +119,9 @@ static bool sdl_open(struct window *window, GError **error)
         width = MIN(width, usable.w * 9 / 10);
         height = MIN(height, usable.h * 9 / 10);
     }
-    if (!window_create(window, width, height)) {
+    if (!pane_create(&window->pane, width, height)) {
         return sdl_failed(error, "cannot open a window");
     }
-    SDL_SetWindowMinimumSize(window->sdl, 320, 200);
     SDL_EventState(SDL_DROPFILE, SDL_ENABLE);
     return true;
 }
@@ -142,13 +132,14 @@ static void window_fit_content(struct window *window)
 {
     SDL_Rect usable;
     int width, height;
-    SDL_GetWindowSize(window->sdl, &width, &height);
-    height += (int)((window->canvas.height - window->content.height) / window->points + 0.5);
-    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window->sdl), &usable) == 0) {
+    SDL_GetWindowSize(window->pane.sdl, &width, &height);
+    height +=
+        (int)((window->canvas.height - window->pane.content.height) / window->pane.points + 0.5);
+    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window->pane.sdl), &usable) == 0) {
         height = MIN(height, usable.h - TITLE_HEIGHT);
     }
-    SDL_SetWindowSize(window->sdl, width, height);
-    SDL_SetWindowPosition(window->sdl, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
+    SDL_SetWindowSize(window->pane.sdl, width, height);
+    SDL_SetWindowPosition(window->pane.sdl, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
 }
 
 struct window *window_open(const struct window_options *options, GError **error)
@@ -168,7 +159,7 @@ struct window *window_open(const struct window_options *options, GError **error)
         return NULL;
     }
     window_title(window);
-    SDL_ShowWindow(window->sdl);
+    SDL_ShowWindow(window->pane.sdl);
     if (options->full_screen) {
         window_do(window, COMMAND_FULL_SCREEN);
     }
@@ -191,7 +182,7 @@ static void consoles_make(struct window *window)
         console->vc = session_console(window->session, i);
         console->terminal = terminal_new(CONSOLE_WIDTH, CONSOLE_HEIGHT, &events, console);
         console_view_init(&console->view, console->terminal);
-        console_view_place(&console->view, &window->text, window->content);
+        console_view_place(&console->view, &window->text, window->pane.content);
     }
 }
 
@@ -212,9 +203,15 @@ static void window_attach(struct window *window, struct machine *machine)
     window->input = machine_input(machine);
     window->screen_count = MIN(machine_display_count(machine), DISPLAY_OUTPUTS_MAX);
     for (unsigned i = 0; i < window->screen_count; i++) {
-        window->screen[i] = (struct screen){ .display = machine_display(machine, i) };
-        screen_wish(window, &window->screen[i]);
+        struct screen *screen = &window->screen[i];
+        *screen = (struct screen){ .display = machine_display(machine, i) };
+        screen->pane = i == 0 ? &window->pane : &screen->own;
+        screen_wish(screen);
     }
+    for (unsigned i = 1; i < window->screen_count; i++) {
+        head_open(window, &window->screen[i]);
+    }
+    SDL_RaiseWindow(window->pane.sdl);
     window_exchange_clipboard(window, true);
     window->shown += window->screen_count - consoles_from;
     if (window->console_count == 0) {
@@ -226,6 +223,7 @@ static void window_attach(struct window *window, struct machine *machine)
 static void window_detach(struct window *window)
 {
     window_release(window);
+    window->at = NULL;
     for (unsigned i = 0; i < window->screen_count; i++) {
         screen_finish(&window->screen[i]);
     }
@@ -240,9 +238,10 @@ static void menu_refresh(struct window *window)
 {
     struct menu *menu = &window->menu;
     menu->view_count = (int)(window->screen_count + window->console_count);
-    menu->view_shown = (int)window->shown;
+    menu->views_ticked = 1u << window->shown;
     for (unsigned i = 0; i < window->screen_count; i++) {
         menu->views[i] = display_name(window->screen[i].display);
+        menu->views_ticked |= window->screen[i].open ? 1u << i : 0;
     }
     for (unsigned i = 0; i < window->console_count; i++) {
         menu->views[window->screen_count + i] = session_console_name(window->session, i);
@@ -250,7 +249,7 @@ static void menu_refresh(struct window *window)
     menu->ticked = 1u << (window->scaling == SCALING_FIT       ? COMMAND_FIT
                           : window->scaling == SCALING_INTEGER ? COMMAND_INTEGER
                                                                : COMMAND_ONE_TO_ONE);
-    menu->ticked |= (window->full_screen ? 1u << COMMAND_FULL_SCREEN : 0) |
+    menu->ticked |= (window->pane.full_screen ? 1u << COMMAND_FULL_SCREEN : 0) |
                     (window->grabbed ? 1u << COMMAND_GRAB : 0);
 }
 
@@ -309,12 +308,7 @@ void window_close(struct window *window)
         return;
     }
     window_undraw(window);
-    if (window->renderer) {
-        SDL_DestroyRenderer(window->renderer);
-    }
-    if (window->sdl) {
-        SDL_DestroyWindow(window->sdl);
-    }
+    pane_close(&window->pane);
     SDL_Quit();
     sheet_hide(&window->sheet);
     if (window->finding) {

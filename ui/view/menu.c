@@ -1,7 +1,5 @@
 #include "ui/view/menu.h"
 
-#include <stdint.h>
-
 #include "ui/view/colors.h"
 
 #define BAR_HEIGHT  28
@@ -61,7 +59,7 @@ static int menu_rows(const struct menu *menu, struct row *rows)
         } else if (*item == VIEWS) {
             for (int i = 0; i < menu->view_count; i++) {
                 rows[count++] = (struct row){ .label = menu->views[i],
-                                              .ticked = i == menu->view_shown,
+                                              .ticked = menu->views_ticked >> i & 1,
                                               .choice = { COMMAND_NONE, i } };
             }
         } else {

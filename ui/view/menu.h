@@ -2,12 +2,13 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "ui/view/canvas.h"
 #include "ui/view/command.h"
 #include "ui/view/text.h"
 
-#define MENU_VIEWS_MAX 32 /* outputs and terminals that can be listed */
+#define MENU_VIEWS_MAX 32 /* outputs and terminals that can be listed: bits of a number */
 
 enum menu_key { MENU_LEFT, MENU_RIGHT, MENU_UP, MENU_DOWN, MENU_ENTER, MENU_ESCAPE };
 
@@ -22,7 +23,8 @@ struct menu {
     int open; /* which title, -1: none */
     int item; /* which of its items is marked, -1: none */
     const char *views[MENU_VIEWS_MAX]; /* names, not owned */
-    int view_count, view_shown;
+    int view_count;
+    uint32_t views_ticked; /* bit by number: shown with a tick */
     unsigned ticked; /* bit by enum command: shown with a tick */
 };
 
