@@ -65,6 +65,10 @@ enum jit_fp {
     JIT_FP_DIRTY,
 };
 
+/* jit_area.fp_states for a frm that the host has. */
+#define JIT_FP_STATES \
+    ((uint64_t)JIT_FP_CLEAN << 8 | (uint64_t)JIT_FP_CLEAN << 16 | (uint64_t)JIT_FP_DIRTY << 24)
+
 struct jit_area {
     struct jit_constants constants;
     uint64_t pc_page;      /* virtual address of the page that pc is in */
@@ -79,8 +83,9 @@ struct jit_area {
     uint32_t fp_mode;      /* rounding mode and flags of the host, while in generated code */
     uint32_t fp_mode_host; /* outside */
     uint32_t fp_now;       /* scratch: mode and flags as they are */
-    uint8_t zero_usable;   /* cbo.zero is enabled in the present mode */
+    bool zero_usable[BANK_COUNT]; /* cbo.zero is enabled in each context's mode */
     uint8_t fp_usable;     /* enum jit_fp */
+    uint64_t fp_states;    /* what fp_usable is for each value of FS, a byte each */
     struct jit_context context[BANK_COUNT];
     struct jit_store stores[JIT_STORES_MAX];
 };

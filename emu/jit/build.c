@@ -186,6 +186,9 @@ static enum build_result build_insn(struct build *build, const struct isa_insn *
         result = build_system(build, insn);
     }
     if (result == BUILD_OTHER) {
+        result = build_trap(build, insn);
+    }
+    if (result == BUILD_OTHER) {
         result = build_flow(build, insn);
     }
     if (result == BUILD_OTHER) {
@@ -215,6 +218,12 @@ static void build_note_lines(struct ir_block *block, uint16_t at)
     block->lines |= UINT64_C(1) << at / LINE_SIZE | UINT64_C(1) << last / LINE_SIZE;
 }
 
+/* The block ends in front of `at`. */
+static void build_leave(struct build *build, uint16_t at)
+{
+    build_op(build, (struct ir_ins){ .op = IR_LEAVE, .imm = at, .sub = build->context });
+}
+
 /* Translates instructions until the block ends. */
 static void build_insns(struct build *build, const struct build_request *request)
 {
@@ -226,7 +235,7 @@ static void build_insns(struct build *build, const struct build_request *request
         build->pc = at;
         if (block->insns == request->insns_max || at >= TLB_PAGE_SIZE ||
             (seen[at / 128] >> at / 2 % 64 & 1) != 0) {
-            build_op(build, (struct ir_ins){ .op = IR_LEAVE, .imm = at });
+            build_leave(build, at);
             break;
         }
         seen[at / 128] |= UINT64_C(1) << at / 2 % 64;
@@ -236,7 +245,7 @@ static void build_insns(struct build *build, const struct build_request *request
         enum build_result result =
             fetched && !request->step ? build_insn(build, &insn) : BUILD_STEP;
         if (result == BUILD_LEAVE) {
-            build_op(build, (struct ir_ins){ .op = IR_LEAVE, .imm = at });
+            build_leave(build, at);
             break;
         }
         if (result == BUILD_STEP) {
@@ -245,6 +254,10 @@ static void build_insns(struct build *build, const struct build_request *request
         }
         block->insns++;
         if (result == BUILD_END) {
+            break;
+        }
+        if (result == BUILD_LAST) {
+            build_leave(build, build->next);
             break;
         }
         at = result == BUILD_JUMP ? build->jump_to : build->next;
@@ -299,6 +312,7 @@ bool build_block(struct ir_block *block, const struct build_request *request)
     build.request = request;
     build.insns_max = request->insns_max;
     build.pc = request->start;
+    build.context = request->context;
     build_op(&build, (struct ir_ins){ .op = IR_NOP });
     build_insns(&build, request);
     if (!block->overflow && request->options->log_stores) {

@@ -18,6 +18,7 @@ enum build_result {
     BUILD_STEP,  /* leave it to the interpreter */
     BUILD_LEAVE, /* the block ends in front of it */
     BUILD_JUMP,  /* go on at build->jump_to, in the same page */
+    BUILD_LAST,  /* the block ends behind it, and goes on there in build->context */
 };
 
 #define BUILD_COMPARES_MAX 4
@@ -31,6 +32,7 @@ struct build {
     unsigned rounds;          /* of a loop over the block that follow in it */
     unsigned round_start;     /* number of the present one's first instruction */
     const struct build_request *request;
+    uint8_t context;          /* enum riscv_bank of what follows the block */
     uint16_t conditional;     /* page offset of the SC that ends a constrained sequence, or 0 */
     bool fp_checked;
     uint16_t flags;           /* what fflags are, if comparisons have raised none; or IR_NONE */
@@ -80,12 +82,22 @@ void build_put(struct build *build, unsigned reg, uint16_t value);
 /* Makes sure, once a block, that floating point is usable in it. */
 void build_need_float(struct build *build);
 
+/* Reads of CSRs that are more than a field. */
+enum build_result build_csr_call(struct build *build, const struct isa_insn *insn);
+/* csrr of sstatus or mstatus. */
+enum build_result build_status_read(struct build *build, const struct isa_insn *insn);
+/* The other CSR instructions on them; `operand`: what rs1 or the immediate says. */
+enum build_result build_status_write(struct build *build, const struct isa_insn *insn,
+                                     uint16_t operand);
+
 /* Integer computation. */
 enum build_result build_integer(struct build *build, const struct isa_insn *insn);
 /* Loads, stores, atomics, fences. */
 enum build_result build_memory(struct build *build, const struct isa_insn *insn);
 /* System instructions that need no step. */
 enum build_result build_system(struct build *build, const struct isa_insn *insn);
+/* Environment calls and returns from traps. */
+enum build_result build_trap(struct build *build, const struct isa_insn *insn);
 /* Branches and jumps. */
 enum build_result build_flow(struct build *build, const struct isa_insn *insn);
 /* Floating point, its loads and stores included. */

@@ -58,8 +58,8 @@ static unsigned build_fence_order(int32_t imm)
 
 static void build_hart_put(struct build *build, size_t offset, int64_t value)
 {
-    build_op(build, (struct ir_ins){ .op = IR_CSRPUT, .a = build_const(build, value),
-                                     .imm = (int64_t)offset });
+    build_op(build, (struct ir_ins){ .op = IR_CSRPUT, .size = 8,
+                                     .a = build_const(build, value), .imm = (int64_t)offset });
 }
 
 /* With other harts, only the LR and the SC of a constrained sequence that is all in this block are

@@ -61,7 +61,8 @@ static enum build_result build_csr(struct build *build, const struct isa_insn *i
     if (write) {
         value = build_binary(build, IR_AND, false, value,
                              build_const(build, (int64_t)row->writable));
-        build_op(build, (struct ir_ins){ .op = IR_CSRPUT, .a = value, .imm = row->offset });
+        build_op(build, (struct ir_ins){ .op = IR_CSRPUT, .size = 8, .a = value,
+                                          .imm = row->offset });
     }
     if (insn->rd != 0) {
         build_put(build, insn->rd, old);
@@ -133,6 +134,34 @@ static enum build_result build_fcsr(struct build *build, const struct isa_insn *
     return BUILD_NEXT;
 }
 
+/* CSRs that depend on how many instructions were run, which blocks count only once asked. */
+static bool build_counts(int32_t number)
+{
+    return number == 0xc00 || number == 0xc02 || number == 0xb00 || number == 0xb02;
+}
+
+static enum build_result build_csr_read(struct build *build, const struct isa_insn *insn)
+{
+    if (insn->imm == 0x100 || insn->imm == 0x300) {
+        return build_status_read(build, insn);
+    }
+    if (build_counts(insn->imm)) {
+        return BUILD_STEP;
+    }
+    return build_find_csr(build, insn->imm) == NULL ? build_csr_call(build, insn)
+                                                    : build_csr(build, insn, false, IR_NONE);
+}
+
+static enum build_result build_csr_write(struct build *build, const struct isa_insn *insn,
+                                         uint16_t value)
+{
+    if (insn->imm == 0x100) {
+        return build_status_write(build, insn, value);
+    }
+    bool replace = insn->uop == UOP_csr_write || insn->uop == UOP_csri_write;
+    return replace ? build_csr(build, insn, true, value) : BUILD_STEP;
+}
+
 static bool build_is_csr(enum isa_uop uop)
 {
     return uop == UOP_csr_write || uop == UOP_csr_set || uop == UOP_csr_clear ||
@@ -145,13 +174,16 @@ enum build_result build_system(struct build *build, const struct isa_insn *insn)
         return build_fcsr(build, insn);
     }
     switch (insn->uop) {
-    case UOP_csr_write: return build_csr(build, insn, true, build_x(build, insn->rs1));
-    case UOP_csri_write: return build_csr(build, insn, true, build_const(build, insn->rs1));
+    case UOP_csr_write: return build_csr_write(build, insn, build_x(build, insn->rs1));
+    case UOP_csri_write: return build_csr_write(build, insn, build_const(build, insn->rs1));
     case UOP_csr_set:
     case UOP_csr_clear:
+        return insn->rs1 == 0 ? build_csr_read(build, insn)
+                              : build_csr_write(build, insn, build_x(build, insn->rs1));
     case UOP_csri_set:
     case UOP_csri_clear:
-        return insn->rs1 == 0 ? build_csr(build, insn, false, IR_NONE) : BUILD_STEP;
+        return insn->rs1 == 0 ? build_csr_read(build, insn)
+                              : build_csr_write(build, insn, build_const(build, insn->rs1));
     case UOP_cbo_zero: {
         uint16_t block = build_binary(build, IR_AND, false, build_x(build, insn->rs1),
                                       build_const(build, -64));

@@ -171,7 +171,7 @@ static void jit_add_exits(struct jit *jit, uint32_t number, const struct jit_cod
         jit->exit[jit->exit_count++] = (struct jit_exit_slot){
             .from = number, .target = from->target, .jump = at + from->jump,
             .stub = at + from->stub, .guard = from->guard == 0 ? 0 : at + from->guard,
-            .single = from->single,
+            .context = from->context, .single = from->single,
         };
     }
 }
@@ -284,9 +284,10 @@ void jit_link(struct jit *jit, uint32_t number, uint32_t to)
         return;
     }
     const struct jit_block *from = &jit->block[exit->from];
+    unsigned key = (from->key & JIT_KEY_COUNTING) | exit->context |
+                   (exit->single ? JIT_KEY_SINGLE : 0);
     if (((uint32_t)exit->target & (TLB_PAGE_SIZE - 1)) != target->start ||
-        ((from->key ^ target->key) & ~JIT_KEY_SINGLE) != 0 ||
-        ((target->key & JIT_KEY_SINGLE) != 0) != exit->single ||
+        target->key != key ||
         (exit->guard == 0 && from->page != target->page)) {
         return;
     }

@@ -58,6 +58,7 @@ struct jit_exit_slot {
     int32_t target;    /* page-relative */
     uint32_t jump, stub, guard; /* offsets in code memory; guard 0: none */
     uint32_t identity; /* page number the guard was first set to */
+    uint8_t context;   /* enum riscv_bank of where it leads */
     bool single;       /* leads to a block whose accesses have probes of their own */
 };
 

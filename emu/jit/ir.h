@@ -16,7 +16,9 @@
 /* OP(name, kind): kind says how a and b are used and what comes out.
  *   V0 no operands, V1 a, V2 a and b: make an integer value
  *   F0..F3: make a floating-point value from up to three; FI: integer from floating point
- *   E: an effect, no value; then R: a recovery point, S: raises FP flags, so it is kept. */
+ *   E: an effect, no value; then R: a recovery point, S: raises FP flags, so it is kept.
+ * GUARD steps the instruction unless a == b; EXITC jumps to a in another context; CSRCALL reads a
+ * CSR that is more than a field. */
 #define IR_OPS(OP)                                                                            \
     OP(NOP, E) OP(CONST, V0) OP(GET, V0) OP(GETF, F0) OP(PUT, E) OP(PUTF, E) OP(PC, V0)       \
     OP(ADD, V2) OP(SUB, V2) OP(AND, V2) OP(OR, V2) OP(XOR, V2) OP(ANDN, V2) OP(ORN, V2)       \
@@ -27,13 +29,14 @@
     OP(CLZ, V1) OP(CTZ, V1) OP(CPOP, V1) OP(REV8, V1) OP(ORCB, V1) OP(SEXT, V1)               \
     OP(ZEXT, V1) OP(LOAD, VR) OP(STORE, ER) OP(LOADF, FR) OP(STOREF, ER) OP(AMO, VR)          \
     OP(LR, VR) OP(SC, VR) OP(FENCE, E) OP(ZERO, ER) OP(CSRGET, V0) OP(CSRPUT, E)              \
+    OP(CSRCALL, VR) OP(GUARD, ER)                                                             \
     OP(FLAGS, V0) OP(FLAGSPUT, E) OP(FCHECK, ER) OP(FBOXED, ER) OP(FMODE, ER) OP(FEXACT, ER)  \
     OP(FADD, F2S) OP(FSUB, F2S) OP(FMUL, F2R) OP(FDIV, F2R)                                   \
     OP(FSQRT, F1S) OP(FMIN, F2R) OP(FMAX, F2R) OP(FMADD, F3R) OP(FMSUB, F3R)                  \
     OP(FNMSUB, F3R) OP(FNMADD, F3R) OP(FSGNJ, F2) OP(FSGNJN, F2) OP(FSGNJX, F2)               \
     OP(FEQ, FIR) OP(FLT, FIR) OP(FLE, FIR) OP(FCVTFF, F1R) OP(FCVTIF, F1R) OP(FCVTFI, FIR)    \
-    OP(FMVXF, FI) OP(FMVFX, F1) OP(BRANCH, ER) OP(EXIT, ER) OP(EXITR, ER) OP(STEP, ER)        \
-    OP(LEAVE, ER)
+    OP(FMVXF, FI) OP(FMVFX, F1) OP(BRANCH, ER) OP(EXIT, ER) OP(EXITR, ER) OP(EXITC, ER)       \
+    OP(STEP, ER) OP(LEAVE, ER)
 
 #define IR_ENUM(name, kind) IR_##name,
 enum ir_op { IR_OPS(IR_ENUM) IR_OP_COUNT };
@@ -88,11 +91,12 @@ struct ir_ins {
     uint8_t op;
     bool w32;       /* integer: computed on 32 bits and sign-extended; FP: 32-bit format */
     bool sign;      /* loads and extensions: sign-extend */
-    uint8_t size;   /* loads, stores, AMO, extensions, CSRGET: bytes */
+    uint8_t size;   /* loads, stores, AMO, extensions, CSRGET, CSRPUT: bytes; EXITC: instructions
+                     * that it retires, 0 if it is an exception */
     uint8_t reg;    /* GET, PUT: guest register number */
     uint8_t group;  /* loads and stores: number in block->group, or 0: on its own */
     uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode; comparisons:
-                     * 1: must raise no flag */
+                     * 1: must raise no flag; EXITC, LEAVE: enum riscv_bank of what follows */
     uint8_t order;  /* atomics: enum ir_order; FENCE: enum ir_fence */
     uint16_t a, b, c;
     uint16_t pc;    /* offset of the guest instruction in its page */
@@ -100,7 +104,8 @@ struct ir_ins {
     uint16_t last;  /* the last operation that uses this value */
     uint16_t uses;
     int64_t imm;    /* CONST; displacement of memory operations; target of exits, page-relative;
-                     * CSRGET, CSRPUT: offset of the register in struct riscv_hart */
+                     * CSRGET, CSRPUT: offset of the register in struct riscv_hart; CSRCALL: the
+                     * word of the instruction */
 };
 
 #define IR_GROUPS_MAX 9 /* number 0 is not used */

@@ -315,10 +315,17 @@ static const uint8_t *jit_find_single(struct riscv_hart *h, struct jit_hart *own
     return code;
 }
 
-static bool jit_zero_usable(const struct riscv_hart *h)
+/* Brings what blocks ask for up to date with CSRs that they do not write themselves. */
+static void jit_update_area(const struct riscv_hart *h, struct jit_area *area)
 {
-    return h->priv == PRIV_M || ((h->menvcfg & ENVCFG_CBZE) != 0 &&
-                                 (h->priv == PRIV_S || (h->senvcfg & ENVCFG_CBZE) != 0));
+    bool zero = (h->menvcfg & ENVCFG_CBZE) != 0;
+    area->pc_page = h->pc & TLB_PAGE_MASK;
+    area->zero_usable[BANK_U] = zero && (h->senvcfg & ENVCFG_CBZE) != 0;
+    area->zero_usable[BANK_S] = area->zero_usable[BANK_S_SUM] = zero;
+    area->zero_usable[BANK_M] = true;
+    area->fp_states = h->frm > FPU_RUP ? 0 : JIT_FP_STATES;
+    area->fp_usable =
+        (uint8_t)(area->fp_states >> 8 * ((h->mstatus & MSTATUS_FS) >> MSTATUS_FS_SHIFT));
 }
 
 /* Lets somebody look at the hart between two blocks. */
@@ -334,11 +341,7 @@ static void jit_watch(struct riscv_hart *h, const struct jit_options *options)
 static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t *code)
 {
     struct jit_area *area = jit_area(h);
-    area->pc_page = h->pc & TLB_PAGE_MASK;
-    area->zero_usable = jit_zero_usable(h);
-    area->fp_usable = (h->mstatus & MSTATUS_FS) == 0 || h->frm > FPU_RUP ? JIT_FP_OFF
-                      : (h->mstatus & MSTATUS_FS) == MSTATUS_FS         ? JIT_FP_DIRTY
-                                                                         : JIT_FP_CLEAN;
+    jit_update_area(h, area);
     enum jit_reason reason = host_enter(h, code);
     while (reason == JIT_SINGLE) {
         jit_watch(h, &own->jit->options);

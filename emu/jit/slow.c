@@ -3,6 +3,7 @@
 
 #include "emu/jit/area.h"
 #include "emu/jit/step.h"
+#include "emu/riscv/csr.h"
 #include "emu/riscv/mem.h"
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
@@ -44,6 +45,16 @@ bool slow_store(struct riscv_hart *hart, uint64_t address, uint32_t info)
     slow_sync(hart, info);
     return riscv_store_slow(hart, address, slow_size(info), jit_area(hart)->argument[0]) ||
            slow_trapped(hart, info);
+}
+
+bool slow_csr(struct riscv_hart *hart, uint64_t word, uint32_t info)
+{
+    hart->pc = jit_area(hart)->pc_page + (info & 0xfff);
+    if (riscv_csr(hart, (unsigned)(word >> 20), CSR_READ, 0, &jit_area(hart)->result)) {
+        return true;
+    }
+    riscv_raise(hart, CAUSE_ILLEGAL, word);
+    return slow_trapped(hart, info);
 }
 
 bool slow_group(struct riscv_hart *hart, uint64_t address, uint32_t info)

@@ -26,6 +26,9 @@ bool slow_store(struct riscv_hart *hart, uint64_t address, uint32_t info);
  * tlb_access, if they lie in one page of memory; never raises anything. area->result: as below. */
 bool slow_group(struct riscv_hart *hart, uint64_t address, uint32_t info);
 
+/* Reads a CSR into area->result; `word`: the instruction. */
+bool slow_csr(struct riscv_hart *hart, uint64_t word, uint32_t info);
+
 /* Fills the TLB for an atomic access (op: enum tlb_access), raising what it must raise.
  * area->result says whether a probe will now hit. */
 bool slow_fill(struct riscv_hart *hart, uint64_t address, uint32_t info);

@@ -22,8 +22,8 @@ static bool stores_is_store(enum ir_op op)
 static uint16_t stores_op(struct stores_pass *pass, const struct ir_ins *at, enum ir_op op,
                           uint16_t a, uint16_t b, int64_t imm)
 {
-    return ir_append(pass->to, (struct ir_ins){ .op = (uint8_t)op, .a = a, .b = b, .imm = imm,
-                                                .pc = at->pc, .insns = at->insns });
+    return ir_append(pass->to, (struct ir_ins){ .op = (uint8_t)op, .size = 8, .a = a, .b = b,
+                                                .imm = imm, .pc = at->pc, .insns = at->insns });
 }
 
 /* What is stored, as an integer. */

@@ -21,8 +21,14 @@
 #define MSTATUS_SD   (UINT64_C(1) << 63)
 
 #define MSTATUS_MPP_SHIFT 11
+#define MSTATUS_FS_SHIFT  13
 #define MSTATUS_UXL_64    (UINT64_C(2) << 32)
 #define MSTATUS_SXL_64    (UINT64_C(2) << 34)
+
+/* What S-mode sees of mstatus, and may write. */
+#define SSTATUS_WRITABLE                                                                           \
+    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
+#define SSTATUS_VISIBLE (SSTATUS_WRITABLE | MSTATUS_UXL | MSTATUS_SD)
 
 #define CAUSE_INTERRUPT (UINT64_C(1) << 63)
 

@@ -5,9 +5,6 @@
 #include "emu/riscv/mmu.h"
 #include "emu/riscv/trap.h"
 
-#define SSTATUS_WRITABLE                                                                           \
-    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
-#define SSTATUS_VISIBLE (SSTATUS_WRITABLE | MSTATUS_UXL | MSTATUS_SD)
 #define MSTATUS_WRITABLE                                                                           \
     (SSTATUS_WRITABLE | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV | MSTATUS_TVM |    \
      MSTATUS_TW | MSTATUS_TSR)

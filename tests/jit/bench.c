@@ -139,7 +139,8 @@ static void hart_start_csrs(struct riscv_hart *h, const struct program *program,
     hart_write(h, 0x30a, 0xf0); /* cache block operations */
     hart_write(h, 0x10a, 0xf0);
     hart_write(h, 0x340, program_random(state)); /* mscratch: the handler's turns */
-    hart_write(h, 0x302, program->delegate ? 0xb0fe & ~(1u << 1) : 0);
+    /* Half of the programs that delegate do so with environment calls of U-mode too. */
+    hart_write(h, 0x302, program->delegate ? 0xb0fc | (program->seed & 1) << 8 : 0);
     hart_write(h, 0x180, program->paged ? UINT64_C(8) << 60 | PROGRAM_TABLES >> 12 : 0);
     uint64_t r = program_random(state);
     hart_write(h, 0x300, r % 16 == 0 ? 0 : 0x2000 | (r >> 40 & 3) << 20);

@@ -319,8 +319,7 @@ static void add_trap(struct maker *maker)
     }
 }
 
-/* CSRs that programs may read, and may write what they like. mstatus is not read: its FS may be
- * dirty earlier in one engine than in another. */
+/* CSRs that programs may read, and may write what they like. For mstatus see add_status_value. */
 static void add_csr(struct maker *maker)
 {
     static const uint16_t reads[] = { 0xc00, 0xc02, 0xb00, 0xb02, 0x001, 0x002, 0x003, 0x140,
@@ -367,6 +366,27 @@ static void add_status(struct maker *maker)
     int32_t bit = bits[which];
     add(maker, INSN_lui, REG_AT, 0, 0, bit < 1 << 12 ? 1 << 12 : bit);
     add(maker, set ? INSN_csrrs : INSN_csrrc, 0, REG_AT, 0, maker_pick(maker, 2) ? 0x300 : 0x100);
+}
+
+/* Reads sstatus or mstatus, and maybe changes it. FS may be dirty earlier in one engine than in
+ * another, so it is made dirty, or off, before. */
+static void add_status_value(struct maker *maker)
+{
+    static const enum isa_row_id rows[] = { INSN_csrrw, INSN_csrrs, INSN_csrrc, INSN_csrrsi,
+                                            INSN_csrrci, INSN_csrrs };
+    unsigned kind = maker_pick(maker, 6);
+    bool read = kind == 5, immediate = rows[kind] == INSN_csrrsi || rows[kind] == INSN_csrrci;
+    unsigned source = read ? 0 : immediate ? maker_pick(maker, 32) : REG_AT;
+    add(maker, INSN_lui, REG_AT, 0, 0, 3 << 13);
+    add(maker, maker_pick(maker, 8) != 0 ? INSN_csrrs : INSN_csrrc, 0, REG_AT, 0, 0x100);
+    if (!read && !immediate) {
+        int32_t value = (int32_t)program_random(&maker->state);
+        bool on = maker_pick(maker, 8) != 0;
+        add(maker, INSN_lui, REG_AT, 0, 0, (value & ~0xfff) | (on ? 3 << 13 : 0));
+        add(maker, INSN_addi, REG_AT, REG_AT, 0, value % 2048);
+    }
+    bool machine = read && maker_pick(maker, 3) == 0;
+    add(maker, rows[kind], maker_target(maker), source, 0, machine ? 0x300 : 0x100);
 }
 
 /* A register of the device, aligned or not. */
@@ -451,10 +471,10 @@ static void add_any(struct maker *maker)
     } kinds[] = {
         { 60, add_row }, { 14, add_compressed }, { 3, add_short_jump }, { 2, add_call },
         { 2, add_indirect }, { 3, add_trap }, { 3, add_csr }, { 2, add_saved_flags },
-        { 1, add_patch }, { 1, add_status }, { 2, add_device }, { 1, add_cache_block },
-        { 1, add_reserved }, { 1, add_return }, { 1, add_fence },
+        { 1, add_patch }, { 1, add_status }, { 1, add_status_value }, { 2, add_device },
+        { 1, add_cache_block }, { 1, add_reserved }, { 1, add_return }, { 1, add_fence },
     };
-    enum { PLAIN = 89, ALL = 97 }; /* the first eight are plain */
+    enum { PLAIN = 89, ALL = 98 }; /* the first eight are plain */
     unsigned left = maker_pick(maker, maker->plain ? PLAIN : ALL), kind = 0;
     unsigned first = maker->program->count;
     while (left >= kinds[kind].weight) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/jit/jit.h"
 #include "emu/riscv/bits.h"
 #include "emu/riscv/trap.h"
 #include "tests/jit/lockstep.h"
@@ -218,6 +219,48 @@ static void test_storm(void)
     lockstep_finish(&lockstep);
 }
 
+/* What lets a pending interrupt in; x11 is 2. */
+static const struct loop enables[] = {
+    { "csrsi", { I(csrrsi, 0, 2, 0, 0x100) } },
+    { "csrs", { I(csrrs, 10, 11, 0, 0x100) } },
+    { "csrw", { I(csrrw, 0, 11, 0, 0x100) } },
+    { "sret", { I(auipc, 10, 0, 0, 0), I(addi, 10, 10, 0, 16), I(csrrw, 0, 10, 0, 0x141),
+                I(sret, 0, 0, 0, 0) } },
+};
+
+/* S-mode lets in what waits already: it is taken in front of the next instruction. */
+static void test_enabled(const struct loop *loop)
+{
+    static struct bench bench;
+    static struct program program;
+    struct jit_options options;
+    jit_options_init(&options);
+    bool ok = bench_init(&bench, &jit_engine, &options, NULL);
+    assert(ok);
+    loop_program(&program, loop, false, 1);
+    program.start = PRIV_S;
+    for (unsigned pending = 0; pending < 2; pending++) {
+        bench_start(&bench, &program);
+        bench.hart->mstatus &= ~MSTATUS_TSR;
+        bench.hart->x[11] = MSTATUS_SIE;
+        bench_write(&bench, 0x303, IRQ_BIT(IRQ_SSIP));
+        bench_write(&bench, 0x304, IRQ_BIT(IRQ_SSIP));
+        bench_write(&bench, 0x344, pending << IRQ_SSIP);
+        struct hart *hart = &bench.hart->hart;
+        atomic_store(&hart->requests, 0);
+        hart->engine->run(hart);
+        bool first = bench.hart->x[31] == 1; /* the loop has not been counted down */
+        assert(bench.stopped != (pending != 0) && first == (pending != 0));
+        unsigned last = 44;
+        while (loop->insn[last - 44 + 1].id != 0) {
+            last++;
+        }
+        assert(pending == 0 || bench.hart->pc == program_address(&program, last + 1));
+        assert(pending == 0 || riscv_take_interrupt(bench.hart));
+    }
+    bench_finish(&bench);
+}
+
 int main(void)
 {
     static struct lockstep lockstep;
@@ -234,6 +277,9 @@ int main(void)
             test_everywhere(&loops[i], user != 0, 1);
             test_everywhere(&loops[i], user != 0, IR_INSNS_MAX);
         }
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(enables); i++) {
+        test_enabled(&enables[i]);
     }
     test_storm();
     return 0;

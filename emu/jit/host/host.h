@@ -27,6 +27,7 @@ struct jit_exit {
     uint32_t jump;       /* code offset of the 32 bits to patch in the jump */
     uint32_t stub;       /* code offset of the way out, where it points while not linked */
     uint32_t guard;      /* code offset of the page identity to patch; 0: same page, none */
+    uint8_t context;     /* enum riscv_bank of where it leads */
     bool single;         /* leads to a block whose accesses are probed one by one */
 };
 

@@ -45,7 +45,7 @@ struct emit_cold {
 
 /* Addresses of the shared code, in the executable view. */
 struct emit_thunks {
-    const uint8_t *enter, *leave, *load, *store, *fill, *group;
+    const uint8_t *enter, *leave, *load, *store, *fill, *group, *csr;
 };
 
 struct emitter {

@@ -70,6 +70,7 @@ uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, int64_t tar
     uint8_t *jump = a64_b(&e->as);
     code->exit[code->exits] = (struct jit_exit){
         .target = (int32_t)target, .jump = (uint32_t)(jump - e->as.start), .single = single,
+        .context = ins->op == IR_LEAVE ? ins->sub : e->block->context,
     };
     emit_cold(e, emit_cold_exit, ins, jump)->exit = (uint16_t)code->exits;
     return (uint16_t)code->exits++;
@@ -157,6 +158,12 @@ static uint8_t *emit_compare(struct emitter *e, const struct ir_ins *ins)
     return a64_bcc(&e->as, cc[ins->sub]);
 }
 
+static void emit_guard(struct emitter *e, const struct ir_ins *ins)
+{
+    a64_sum_rr(&e->as, A64_SUBS, true, A64_ZR, emit_read(e, ins->a), emit_read(e, ins->b), 0);
+    emit_cold(e, emit_cold_step, ins, a64_bcc(&e->as, CC_NE));
+}
+
 static void emit_branch(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
@@ -177,17 +184,29 @@ static void emit_cold_indirect(struct emitter *e, const struct emit_cold *cold)
     emit_leave_to(e, T0, JIT_LOOKUP);
 }
 
-/* Guest address in T0: look it up in the jump cache. */
-static void emit_indirect(struct emitter *e, unsigned index)
+/* What follows the block is in this context. */
+static void emit_enter_context(struct emitter *e, unsigned context)
+{
+    if (context != e->block->context) {
+        emit_add(e, CONTEXT, AREA, (int64_t)(offsetof(struct jit_area, context) +
+                                             context * sizeof(struct jit_context)));
+        emit_add(e, BANK, HART, (int64_t)(offsetof(struct riscv_hart, bank) +
+                                          context * sizeof(struct tlb_bank)));
+    }
+}
+
+/* Guest address in T0: look it up in the jump cache of a context. */
+static void emit_indirect(struct emitter *e, unsigned index, unsigned context, unsigned retires)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     struct a64_asm *as = &e->as;
-    emit_count(e, ins->insns + 1u);
+    emit_count(e, ins->insns + retires);
     int at = emit_read(e, ins->a);
     if (at != T0) {
         a64_mov(as, T0, at);
     }
     emit_request_check(e, ins, emit_cold_after_indirect);
+    emit_enter_context(e, context);
     emit_look_up(e, 1, JUMP_CACHE_BITS, offsetof(struct jit_context, jump));
     a64_sum_rr(as, A64_SUBS, true, A64_ZR, T2, T0, 0);
     emit_cold(e, emit_cold_indirect, ins, a64_bcc(as, CC_NE));
@@ -204,6 +223,7 @@ static void emit_leave_block(struct emitter *e, unsigned index)
     if (ins->imm <= e->block->start) {
         emit_request_check(e, ins, emit_cold_after);
     }
+    emit_enter_context(e, ins->sub);
     emit_jump(e, ins);
 }
 
@@ -216,10 +236,13 @@ static void emit_step(struct emitter *e, unsigned index)
 
 bool emit_flow(struct emitter *e, unsigned index)
 {
-    switch ((enum ir_op)e->block->ins[index].op) {
+    const struct ir_ins *ins = &e->block->ins[index];
+    switch ((enum ir_op)ins->op) {
     case IR_BRANCH: emit_branch(e, index); return true;
     case IR_EXIT: emit_exit(e, index); return true;
-    case IR_EXITR: emit_indirect(e, index); return true;
+    case IR_EXITR: emit_indirect(e, index, e->block->context, 1); return true;
+    case IR_EXITC: emit_indirect(e, index, ins->sub, ins->size); return true;
+    case IR_GUARD: emit_guard(e, ins); return true;
     case IR_LEAVE: emit_leave_block(e, index); return true;
     case IR_STEP: emit_step(e, index); return true;
     default: return false;

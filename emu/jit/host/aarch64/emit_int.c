@@ -1,6 +1,8 @@
 /* Integer operations: sums, logic, shifts, comparisons, bit manipulation, products. */
 #include "emu/jit/host/aarch64/emit.h"
 
+#include "emu/jit/slow.h"
+
 static const struct ir_ins *emit_ins(const struct emitter *e, unsigned index)
 {
     return &e->block->ins[index];
@@ -258,29 +260,36 @@ static void emit_pc(struct emitter *e, unsigned index)
     }
 }
 
+/* The others. */
+static void emit_csr_call(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = emit_ins(e, index);
+    a64_mov_imm(&e->as, S0, (uint64_t)ins->imm);
+    a64_mov_imm(&e->as, S1, slow_info(ins->pc, 0, ins->insns, 0));
+    emit_call_thunk(e, emit_thunks.csr);
+    a64_mov(&e->as, regs_write(&e->x, (uint16_t)index), S0);
+}
+
 /* CSRs that are plain storage. */
 static void emit_csr(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = emit_ins(e, index);
     int from = ins->op == IR_CSRPUT ? emit_read(e, ins->a) : REGS_NONE;
     struct a64_mem csr = a64_at(HART, (int32_t)ins->imm);
-    unsigned size = ins->op == IR_CSRGET ? ins->size : 8;
-    if (!a64_reaches(size, (int32_t)ins->imm)) {
+    if (!a64_reaches(ins->size, (int32_t)ins->imm)) {
         emit_add(e, S0, HART, ins->imm);
         csr = a64_at(S0, 0);
     }
-    if (ins->op == IR_CSRGET) {
-        a64_access(&e->as, (struct a64_access){ (uint8_t)size, true, false, false },
-                   regs_write(&e->x, (uint16_t)index), csr);
-    } else {
-        a64_str(&e->as, from, csr);
-    }
+    bool get = ins->op == IR_CSRGET;
+    int reg = get ? regs_write(&e->x, (uint16_t)index) : from;
+    a64_access(&e->as, (struct a64_access){ ins->size, get, false, false }, reg, csr);
 }
 
 bool emit_integer(struct emitter *e, unsigned index)
 {
     switch ((enum ir_op)emit_ins(e, index)->op) {
     case IR_CSRGET: case IR_CSRPUT: emit_csr(e, index); return true;
+    case IR_CSRCALL: emit_csr_call(e, index); return true;
     case IR_PC: emit_pc(e, index); return true;
     case IR_ADD: case IR_SUB: emit_sum(e, index); return true;
     case IR_AND: emit_logic(e, index, A64_AND); return true;

@@ -195,7 +195,9 @@ static void emit_zero(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     struct a64_asm *as = &e->as;
-    a64_access(as, (struct a64_access){ 1, true, false, false }, S0, AREA_AT(zero_usable));
+    struct a64_mem usable = AREA_AT(zero_usable);
+    usable.disp += e->block->context;
+    a64_access(as, (struct a64_access){ 1, true, false, false }, S0, usable);
     emit_cold(e, emit_cold_step, ins, a64_cbz(as, false, false, S0));
     int address = emit_address(e, ins->a, ins->imm);
     emit_cold(e, emit_cold_step, ins, emit_probe(e, address, 64, TLB_WRITE));

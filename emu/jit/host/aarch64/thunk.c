@@ -151,6 +151,8 @@ size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
     thunk_call(&as, (const void *)slow_group);
     emit_thunks.fill = thunk_start(&as, rx);
     thunk_call(&as, (const void *)slow_fill);
+    emit_thunks.csr = thunk_start(&as, rx);
+    thunk_call(&as, (const void *)slow_csr);
     a64_align(&as, 64);
     return as.overflow ? 0 : a64_size(&as);
 }

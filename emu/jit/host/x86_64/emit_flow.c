@@ -7,9 +7,9 @@
 _Static_assert(sizeof(struct jump_entry) == 16 && sizeof(struct fetch_entry) == 16,
                "look-ups scale by 16");
 
-/* Displacement of a field of this block's context. */
-#define CONTEXT_OFFSET(e, field)                                                               \
-    (AREA_OFFSET(context) + (int32_t)((e)->block->context * sizeof(struct jit_context)) +      \
+/* Displacement of a field of a context. */
+#define CONTEXT_OFFSET(number, field)                                                          \
+    (AREA_OFFSET(context) + (int32_t)((number) * sizeof(struct jit_context)) +                 \
      (int32_t)offsetof(struct jit_context, field))
 
 /* A branch has changed nothing yet and is run again. */
@@ -76,6 +76,7 @@ uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, const struc
         return 0;
     }
     code->exit[code->exits] = *exit;
+    code->exit[code->exits].context = ins->op == IR_LEAVE ? ins->sub : e->block->context;
     struct emit_cold *cold = emit_cold(e, emit_cold_exit, ins, e->as.start + exit->jump);
     if (cold != NULL) {
         cold->exit = (uint16_t)code->exits;
@@ -101,13 +102,15 @@ static void emit_guarded_jump(struct emitter *e, const struct ir_ins *ins)
     x86_alu_ri(as, X86_ADD, true, RAX, (int32_t)page);
     x86_rorx(as, false, RCX, RAX, TLB_PAGE_BITS - 4);
     x86_alu_ri(as, X86_AND, false, RCX, (FETCH_CACHE_ENTRIES - 1) << 4);
-    x86_alu_rm(as, X86_CMP, true, RAX, x86_indexed(HART, RCX, CONTEXT_OFFSET(e, fetch[0].va)));
+    int32_t table = CONTEXT_OFFSET(e->block->context, fetch[0].va);
+    x86_alu_rm(as, X86_CMP, true, RAX, x86_indexed(HART, RCX, table));
     uint8_t *other_page = x86_jcc(as, CC_NE);
     /* The identity is patched while others run: its four bytes stay in one cache line. */
     while ((((uintptr_t)as->at + 7) & 63) > 60 && !as->overflow) {
         x86_byte(as, 0x90);
     }
-    struct x86_mem identity = x86_indexed(HART, RCX, CONTEXT_OFFSET(e, fetch[0].id));
+    struct x86_mem identity = x86_indexed(
+        HART, RCX, CONTEXT_OFFSET(e->block->context, fetch[0].id));
     x86_cmp_m32i(as, identity, 0);
     unsigned guard = (unsigned)(x86_size(as) - 4);
     uint8_t *stale = x86_jcc(as, CC_NE);
@@ -167,6 +170,13 @@ static void emit_compare(struct emitter *e, enum x86_reg a, const struct operand
     }
 }
 
+static void emit_guard(struct emitter *e, const struct ir_ins *ins)
+{
+    struct operand b = emit_operand(e, ins->b, true, true);
+    emit_compare(e, regs_read(&e->x, ins->a), &b);
+    emit_cold(e, emit_cold_step, ins, x86_jcc(&e->as, CC_NE));
+}
+
 static void emit_branch(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
@@ -210,12 +220,12 @@ static void emit_cold_indirect(struct emitter *e, const struct emit_cold *cold)
     emit_jmp_thunk(e, emit_thunks.leave);
 }
 
-/* Guest address in RAX: look it up in the jump cache. */
-static void emit_indirect(struct emitter *e, unsigned index)
+/* Guest address in RAX: look it up in the jump cache of a context. */
+static void emit_indirect(struct emitter *e, unsigned index, unsigned context, unsigned retires)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     struct x86_asm *as = &e->as;
-    emit_count(e, ins->insns + 1u);
+    emit_count(e, ins->insns + retires);
     int at = regs_peek(&e->x, ins->a);
     if (at != RAX) {
         regs_take(&e->x, RAX);
@@ -225,11 +235,11 @@ static void emit_indirect(struct emitter *e, unsigned index)
     emit_request_check(e, ins, emit_cold_after_indirect);
     x86_lea(as, false, RCX, (struct x86_mem){ X86_NONE_BASE, RAX, 3, 0 });
     x86_alu_ri(as, X86_AND, false, RCX, (JUMP_CACHE_ENTRIES - 1) << 4);
-    x86_alu_rm(as, X86_CMP, true, RAX, x86_indexed(HART, RCX, CONTEXT_OFFSET(e, jump[0].pc)));
+    x86_alu_rm(as, X86_CMP, true, RAX, x86_indexed(HART, RCX, CONTEXT_OFFSET(context, jump[0].pc)));
     emit_cold(e, emit_cold_indirect, ins, x86_jcc(as, CC_NE));
     x86_alu_ri(as, X86_AND, true, RAX, -(int32_t)TLB_PAGE_SIZE);
     x86_store(as, 8, x86_at(HART, AREA_OFFSET(pc_page)), RAX);
-    x86_jmp_m(as, x86_indexed(HART, RCX, CONTEXT_OFFSET(e, jump[0].code)));
+    x86_jmp_m(as, x86_indexed(HART, RCX, CONTEXT_OFFSET(context, jump[0].code)));
 }
 
 /* The block ends, not the guest's straight line. */
@@ -252,10 +262,13 @@ static void emit_step(struct emitter *e, unsigned index)
 
 bool emit_flow(struct emitter *e, unsigned index)
 {
-    switch ((enum ir_op)e->block->ins[index].op) {
+    const struct ir_ins *ins = &e->block->ins[index];
+    switch ((enum ir_op)ins->op) {
     case IR_BRANCH: emit_branch(e, index); return true;
     case IR_EXIT: emit_exit(e, index); return true;
-    case IR_EXITR: emit_indirect(e, index); return true;
+    case IR_EXITR: emit_indirect(e, index, e->block->context, 1); return true;
+    case IR_EXITC: emit_indirect(e, index, ins->sub, ins->size); return true;
+    case IR_GUARD: emit_guard(e, ins); return true;
     case IR_LEAVE: emit_leave_block(e, index); return true;
     case IR_STEP: emit_step(e, index); return true;
     default: return false;

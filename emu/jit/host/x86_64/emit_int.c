@@ -1,6 +1,8 @@
 /* Integer operations: sums, logic, shifts, comparisons, bit manipulation, products. */
 #include "emu/jit/host/x86_64/emit.h"
 
+#include "emu/jit/slow.h"
+
 static void emit_sign_extend(struct emitter *e, const struct ir_ins *ins, enum x86_reg dst)
 {
     if (ins->w32) {
@@ -315,15 +317,32 @@ static void emit_pc(struct emitter *e, unsigned index)
     }
 }
 
+/* The others. */
+static void emit_csr_call(struct emitter *e, unsigned index)
+{
+    const struct ir_ins *ins = &e->block->ins[index];
+    regs_take(&e->x, RAX);
+    regs_take(&e->x, RCX);
+    regs_take(&e->x, RDX);
+    x86_mov_ri(&e->as, RAX, (uint64_t)ins->imm, false);
+    x86_mov_ri(&e->as, RCX, slow_info(ins->pc, 0, ins->insns, 0), false);
+    emit_call_thunk(e, emit_thunks.csr);
+    regs_define(&e->x, (uint16_t)index, RAX);
+}
+
 /* CSRs that are plain storage. */
 static void emit_csr(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     struct x86_mem csr = x86_at(HART, (int32_t)ins->imm);
-    if (ins->op == IR_CSRGET) {
+    int64_t constant;
+    if (ins->op == IR_CSRPUT && emit_is_const(e, ins->a, &constant) &&
+        constant == (int32_t)constant) {
+        x86_store_imm(&e->as, ins->size, csr, (int32_t)constant);
+    } else if (ins->op == IR_CSRGET) {
         x86_load(&e->as, ins->size, false, regs_write(&e->x, (uint16_t)index), csr);
     } else {
-        x86_store(&e->as, 8, csr, regs_read(&e->x, ins->a));
+        x86_store(&e->as, ins->size, csr, regs_read(&e->x, ins->a));
     }
 }
 
@@ -331,6 +350,7 @@ bool emit_integer(struct emitter *e, unsigned index)
 {
     switch ((enum ir_op)e->block->ins[index].op) {
     case IR_CSRGET: case IR_CSRPUT: emit_csr(e, index); return true;
+    case IR_CSRCALL: emit_csr_call(e, index); return true;
     case IR_PC: emit_pc(e, index); return true;
     case IR_ADD: emit_group1(e, index, X86_ADD); return true;
     case IR_SUB: emit_group1(e, index, X86_SUB); return true;

@@ -441,7 +441,7 @@ static void emit_zero(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     struct x86_asm *as = &e->as;
-    x86_cmp_m8i(as, x86_at(HART, AREA_OFFSET(zero_usable)), 0);
+    x86_cmp_m8i(as, x86_at(HART, AREA_OFFSET(zero_usable) + e->block->context), 0);
     emit_cold(e, emit_cold_step, ins, x86_jcc(as, CC_E));
     enum x86_reg address = emit_address(e, ins);
     emit_cold(e, emit_cold_step, ins, emit_probe(e, address, 64, TLB_WRITE));

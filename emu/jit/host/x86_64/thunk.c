@@ -27,6 +27,11 @@ static GENERATED bool thunk_group(struct riscv_hart *hart, uint64_t address, uin
     return slow_group(hart, address, info);
 }
 
+static GENERATED bool thunk_csr(struct riscv_hart *hart, uint64_t word, uint32_t info)
+{
+    return slow_csr(hart, word, info);
+}
+
 static GENERATED bool thunk_fill(struct riscv_hart *hart, uint64_t address, uint32_t info)
 {
     return slow_fill(hart, address, info);
@@ -146,6 +151,8 @@ size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
     thunk_call(&as, (const void *)thunk_group);
     emit_thunks.fill = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_fill);
+    emit_thunks.csr = thunk_start(&as, rx);
+    thunk_call(&as, (const void *)thunk_csr);
     x86_align(&as, 64);
     return as.overflow ? 0 : x86_size(&as);
 }
