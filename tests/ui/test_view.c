@@ -109,14 +109,62 @@ static void test_menu(void)
     menu_draw_popup(&menu, &world.text, &world.canvas);
     g_assert_cmpuint(count(&world, popup, COLOR_ACCENT), >, 100);
     g_assert_true(menu_click(&menu, &world.text, popup.x + 30, popup.y + 15, &choice));
-    g_assert_cmpint(choice.command, ==, COMMAND_PAUSE);
+    g_assert_cmpint(choice.command, ==, COMMAND_OPEN);
     g_assert_cmpint(menu.open, ==, -1);
     menu_click(&menu, &world.text, 20, 10, &choice);
     menu_press(&menu, MENU_DOWN, &choice);
     menu_press(&menu, MENU_DOWN, &choice);
     menu_press(&menu, MENU_ENTER, &choice);
-    g_assert_cmpint(choice.command, ==, COMMAND_RESET);
+    g_assert_cmpint(choice.command, ==, COMMAND_SCREENSHOT);
     world_close(&world);
+}
+
+/* What makes no sense now is passed over by keys, and not hit by clicks. */
+static void test_greyed(void)
+{
+    struct world world;
+    struct menu menu;
+    struct menu_choice choice;
+    world_open(&world);
+    menu_init(&menu);
+    menu.bar = (struct box){ 0, 0, WIDTH, menu_bar_height(&world.text) };
+    menu.open = 1;
+    menu.greyed = 1u << COMMAND_PAUSE | 1u << COMMAND_RESET;
+    struct box popup = menu_popup_box(&menu, &world.text);
+    menu_click(&menu, &world.text, popup.x + 30, popup.y + 15, &choice);
+    g_assert_cmpint(choice.command, ==, COMMAND_NONE);
+    g_assert_cmpint(menu.open, ==, 1);
+    menu_press(&menu, MENU_DOWN, &choice);
+    menu_press(&menu, MENU_ENTER, &choice);
+    g_assert_cmpint(choice.command, ==, COMMAND_POWER);
+    menu.open = 1;
+    menu.greyed |= 1u << COMMAND_POWER;
+    menu_press(&menu, MENU_DOWN, &choice);
+    menu_press(&menu, MENU_ENTER, &choice);
+    g_assert_cmpint(choice.command, ==, COMMAND_NONE);
+    world_close(&world);
+}
+
+/* Nothing is in two menus, and whatever has a key is in one. */
+static void test_table(void)
+{
+    struct menu menu;
+    struct menu_row rows[MENU_ROWS_MAX];
+    unsigned seen = 0;
+    menu_init(&menu);
+    for (int title = 0; title < MENU_TITLES; title++) {
+        int count = menu_rows(&menu, title, rows);
+        g_assert_nonnull(menu_title(title));
+        g_assert_cmpint(count, >, 0);
+        for (int i = 0; i < count; i++) {
+            unsigned bit = rows[i].label ? 1u << rows[i].choice.command : 0;
+            g_assert_cmpuint(seen & bit, ==, 0);
+            seen |= bit;
+        }
+    }
+    for (int command = COMMAND_NONE + 1; command < COMMAND_COUNT; command++) {
+        g_assert_cmpuint(seen >> command & 1, ==, command_infos[command].key != 0);
+    }
 }
 
 static void test_views_in_menu(void)
@@ -129,7 +177,7 @@ static void test_views_in_menu(void)
     menu.views[0] = "Screen";
     menu.views[1] = "Monitor";
     menu.view_count = 2;
-    menu.open = 2;
+    menu.open = 3;
     menu_press(&menu, MENU_DOWN, &choice);
     menu_press(&menu, MENU_DOWN, &choice);
     menu_press(&menu, MENU_ENTER, &choice);
@@ -208,6 +256,8 @@ int main(int argc, char **argv)
     g_test_add_func("/view/chords", test_chords);
     g_test_add_func("/view/clip", test_clip);
     g_test_add_func("/view/menu", test_menu);
+    g_test_add_func("/view/greyed", test_greyed);
+    g_test_add_func("/view/menu-table", test_table);
     g_test_add_func("/view/views-in-menu", test_views_in_menu);
     g_test_add_func("/view/sheet", test_sheet);
     g_test_add_func("/view/console", test_console);

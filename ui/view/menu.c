@@ -6,35 +6,6 @@
 #define ITEM_HEIGHT 27
 #define PADDING     12
 #define GAP         40 /* between a label and its chord */
-#define SEPARATOR   COMMAND_COUNT
-#define VIEWS       (COMMAND_COUNT + 1) /* here the views are listed */
-#define ITEMS_MAX   (MENU_VIEWS_MAX + 16)
-
-struct title {
-    const char *name;
-    int items[16]; /* of enum command, SEPARATOR, VIEWS; ends with COMMAND_NONE */
-};
-
-static const struct title titles[] = {
-    { "Machine",
-      { COMMAND_PAUSE, COMMAND_RESET, COMMAND_POWER, SEPARATOR, COMMAND_SCREENSHOT, COMMAND_OPEN,
-        SEPARATOR, COMMAND_QUIT } },
-    { "Edit", { COMMAND_COPY, COMMAND_PASTE, COMMAND_SELECT_ALL, SEPARATOR, COMMAND_FIND } },
-    { "View",
-      { VIEWS, COMMAND_NEXT_VIEW, SEPARATOR, COMMAND_FULL_SCREEN, SEPARATOR, COMMAND_FIT,
-        COMMAND_INTEGER, COMMAND_ONE_TO_ONE } },
-    { "Input", { COMMAND_GRAB, COMMAND_MENU } },
-    { "Help", { COMMAND_KEYS, COMMAND_ABOUT } },
-};
-
-#define TITLES ((int)G_N_ELEMENTS(titles))
-
-/* An item as it is shown. */
-struct row {
-    const char *label, *chord;
-    bool ticked, separator;
-    struct menu_choice choice;
-};
 
 static const struct menu_choice nothing = { COMMAND_NONE, -1 };
 
@@ -48,38 +19,20 @@ int menu_bar_height(const struct text *text)
     return text_scaled(text, BAR_HEIGHT);
 }
 
-/* The items of the open menu; the chord is asked for when it is drawn. */
-static int menu_rows(const struct menu *menu, struct row *rows)
+/* The items of the open menu, if one is. */
+static int open_rows(const struct menu *menu, struct menu_row rows[MENU_ROWS_MAX])
 {
-    int count = 0;
-    const int *item = menu->open >= 0 ? titles[menu->open].items : NULL;
-    for (; item && *item != COMMAND_NONE; item++) {
-        if (*item == SEPARATOR) {
-            rows[count++] = (struct row){ .separator = true, .choice = nothing };
-        } else if (*item == VIEWS) {
-            for (int i = 0; i < menu->view_count; i++) {
-                rows[count++] = (struct row){ .label = menu->views[i],
-                                              .ticked = menu->views_ticked >> i & 1,
-                                              .choice = { COMMAND_NONE, i } };
-            }
-        } else {
-            enum command command = (enum command)*item;
-            rows[count++] = (struct row){ .label = command_infos[command].label,
-                                          .ticked = menu->ticked >> command & 1,
-                                          .choice = { command, -1 } };
-        }
-    }
-    return count;
+    return menu->open >= 0 ? menu_rows(menu, menu->open, rows) : 0;
 }
 
 static struct box title_box(const struct menu *menu, struct text *text, int index)
 {
     int padding = text_scaled(text, PADDING), x = menu->bar.x;
     for (int i = 0; i < index; i++) {
-        x += text_width(text, TEXT_PLAIN, titles[i].name, -1) + 2 * padding;
+        x += text_width(text, TEXT_PLAIN, menu_title(i), -1) + 2 * padding;
     }
     return (struct box){ x, menu->bar.y,
-                         text_width(text, TEXT_PLAIN, titles[index].name, -1) + 2 * padding,
+                         text_width(text, TEXT_PLAIN, menu_title(index), -1) + 2 * padding,
                          menu->bar.height };
 }
 
@@ -87,14 +40,14 @@ void menu_draw_bar(const struct menu *menu, struct text *text, struct canvas *ca
 {
     int line = text_scaled(text, 1), padding = text_scaled(text, PADDING);
     canvas_fill(canvas, menu->bar, COLOR_BAR);
-    for (int i = 0; i < TITLES; i++) {
+    for (int i = 0; i < MENU_TITLES; i++) {
         struct box box = title_box(menu, text, i);
         if (i == menu->open) {
             canvas_fill(canvas, box, COLOR_POPUP);
         }
         text_draw(text, canvas, TEXT_PLAIN, box.x + padding,
                   box.y + (box.height - text_height(text, TEXT_PLAIN)) / 2, COLOR_TEXT,
-                  titles[i].name, -1);
+                  menu_title(i), -1);
     }
     canvas_fill(canvas,
                 (struct box){ menu->bar.x, menu->bar.y + menu->bar.height - line, menu->bar.width,
@@ -102,15 +55,15 @@ void menu_draw_bar(const struct menu *menu, struct text *text, struct canvas *ca
                 COLOR_EDGE);
 }
 
-static int row_height(const struct text *text, const struct row *row)
+static int row_height(const struct text *text, const struct menu_row *row)
 {
-    return text_scaled(text, row->separator ? PADDING - 3 : ITEM_HEIGHT);
+    return text_scaled(text, row->label ? ITEM_HEIGHT : PADDING - 3);
 }
 
 struct box menu_popup_box(const struct menu *menu, struct text *text)
 {
-    struct row rows[ITEMS_MAX];
-    int count = menu_rows(menu, rows), padding = text_scaled(text, PADDING), width = 0;
+    struct menu_row rows[MENU_ROWS_MAX];
+    int count = open_rows(menu, rows), padding = text_scaled(text, PADDING), width = 0;
     if (menu->open < 0) {
         return (struct box){ 0 };
     }
@@ -126,12 +79,12 @@ struct box menu_popup_box(const struct menu *menu, struct text *text)
                          width + 3 * padding + text_scaled(text, GAP), height };
 }
 
-static void row_draw(const struct row *row, bool marked, struct box box, struct text *text,
+static void row_draw(const struct menu_row *row, bool marked, struct box box, struct text *text,
                      struct canvas *canvas)
 {
     int padding = text_scaled(text, PADDING);
     int y = box.y + (box.height - text_height(text, TEXT_PLAIN)) / 2;
-    if (row->separator) {
+    if (!row->label) {
         canvas_fill(canvas,
                     (struct box){ box.x + padding, box.y + box.height / 2, box.width - 2 * padding,
                                   text_scaled(text, 1) },
@@ -149,8 +102,8 @@ static void row_draw(const struct row *row, bool marked, struct box box, struct 
                                    box.y + (box.height - dot) / 2, dot, dot },
                      dot / 2, COLOR_TEXT);
     }
-    text_draw(text, canvas, TEXT_PLAIN, box.x + 2 * padding - text_scaled(text, 2), y, COLOR_TEXT,
-              row->label, -1);
+    text_draw(text, canvas, TEXT_PLAIN, box.x + 2 * padding - text_scaled(text, 2), y,
+              row->greyed ? COLOR_FAINT : COLOR_TEXT, row->label, -1);
     const char *chord = command_chord(row->choice.command);
     text_draw(text, canvas, TEXT_PLAIN,
               box.x + box.width - padding - text_width(text, TEXT_PLAIN, chord, -1), y,
@@ -159,8 +112,8 @@ static void row_draw(const struct row *row, bool marked, struct box box, struct 
 
 void menu_draw_popup(const struct menu *menu, struct text *text, struct canvas *canvas)
 {
-    struct row rows[ITEMS_MAX];
-    int count = menu_rows(menu, rows), edge = text_scaled(text, 1);
+    struct menu_row rows[MENU_ROWS_MAX];
+    int count = open_rows(menu, rows), edge = text_scaled(text, 1);
     struct box popup = menu_popup_box(menu, text);
     canvas_fill(canvas, popup, COLOR_POPUP);
     canvas_frame(canvas, popup, edge, COLOR_EDGE);
@@ -173,17 +126,22 @@ void menu_draw_popup(const struct menu *menu, struct text *text, struct canvas *
     }
 }
 
+static bool row_can_be_chosen(const struct menu_row *row)
+{
+    return row->label && !row->greyed;
+}
+
 /* The item under a point, -1 if none. */
 static int item_at(const struct menu *menu, struct text *text, int x, int y)
 {
-    struct row rows[ITEMS_MAX];
-    int count = menu_rows(menu, rows);
+    struct menu_row rows[MENU_ROWS_MAX];
+    int count = open_rows(menu, rows);
     struct box popup = menu_popup_box(menu, text);
     int top = popup.y + text_scaled(text, PADDING) / 2;
     for (int i = 0; i < count && box_has(popup, x, y); i++) {
         int height = row_height(text, &rows[i]);
         if (y >= top && y < top + height) {
-            return rows[i].separator ? -1 : i;
+            return row_can_be_chosen(&rows[i]) ? i : -1;
         }
         top += height;
     }
@@ -192,7 +150,7 @@ static int item_at(const struct menu *menu, struct text *text, int x, int y)
 
 static int title_at(const struct menu *menu, struct text *text, int x, int y)
 {
-    for (int i = 0; i < TITLES; i++) {
+    for (int i = 0; i < MENU_TITLES; i++) {
         if (box_has(title_box(menu, text, i), x, y)) {
             return i;
         }
@@ -213,8 +171,8 @@ bool menu_hover(struct menu *menu, struct text *text, int x, int y)
 
 static void menu_choose(struct menu *menu, struct menu_choice *ret_choice)
 {
-    struct row rows[ITEMS_MAX];
-    int count = menu_rows(menu, rows);
+    struct menu_row rows[MENU_ROWS_MAX];
+    int count = open_rows(menu, rows);
     if (menu->item >= 0 && menu->item < count) {
         *ret_choice = rows[menu->item].choice;
         menu->open = menu->item = -1;
@@ -242,12 +200,16 @@ bool menu_click(struct menu *menu, struct text *text, int x, int y, struct menu_
 /* The next item that can be chosen. */
 static void item_step(struct menu *menu, int step)
 {
-    struct row rows[ITEMS_MAX];
-    int count = menu_rows(menu, rows);
-    menu->item = menu->item < 0 && step < 0 ? count : menu->item;
-    do {
-        menu->item = (menu->item + step + count) % count;
-    } while (rows[menu->item].separator);
+    struct menu_row rows[MENU_ROWS_MAX];
+    int count = open_rows(menu, rows);
+    int item = menu->item < 0 && step < 0 ? count : menu->item;
+    for (int tries = 0; tries < count; tries++) {
+        item = (item + step + count) % count;
+        if (row_can_be_chosen(&rows[item])) {
+            menu->item = item;
+            return;
+        }
+    }
 }
 
 void menu_press(struct menu *menu, enum menu_key key, struct menu_choice *ret_choice)
@@ -256,7 +218,7 @@ void menu_press(struct menu *menu, enum menu_key key, struct menu_choice *ret_ch
     switch (key) {
     case MENU_LEFT:
     case MENU_RIGHT:
-        menu->open = (menu->open + (key == MENU_LEFT ? TITLES - 1 : 1)) % TITLES;
+        menu->open = (menu->open + (key == MENU_LEFT ? MENU_TITLES - 1 : 1)) % MENU_TITLES;
         menu->item = -1;
         return;
     case MENU_UP:

@@ -1,4 +1,5 @@
-/* The menu bar: titles in a row, one of them open. Knows no window; is told of keys and clicks. */
+/* The menu bar: titles in a row, one of them open. Knows no window; is told of keys and clicks.
+ * What is in the menus can be asked for, where the host draws them. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +9,9 @@
 #include "ui/view/command.h"
 #include "ui/view/text.h"
 
+#define MENU_TITLES    6
 #define MENU_VIEWS_MAX 32 /* outputs and terminals that can be listed: bits of a number */
+#define MENU_ROWS_MAX  44
 
 enum menu_key { MENU_LEFT, MENU_RIGHT, MENU_UP, MENU_DOWN, MENU_ENTER, MENU_ESCAPE };
 
@@ -26,7 +29,21 @@ struct menu {
     int view_count;
     uint32_t views_ticked; /* bit by number: shown with a tick */
     unsigned ticked; /* bit by enum command: shown with a tick */
+    unsigned greyed; /* the same: makes no sense now */
 };
+
+/* An item of a menu; without a label, a line between groups. */
+struct menu_row {
+    const char *label;
+    bool ticked, greyed;
+    struct menu_choice choice;
+};
+
+/* What a title says. */
+const char *menu_title(int title);
+
+/* The items below a title, as they are now; how many. */
+int menu_rows(const struct menu *menu, int title, struct menu_row rows[MENU_ROWS_MAX]);
 
 /* Makes a closed one without views. */
 void menu_init(struct menu *menu);
