@@ -18,6 +18,7 @@
 #include "ui/sdl/window.h"
 #include "ui/sound.h"
 #include "ui/streams.h"
+#include "ui/verbs.h"
 #include "ui/version.h"
 
 /* What exists while a machine runs. */
@@ -237,6 +238,7 @@ static bool run_windowed(struct run *run, GError **error)
         .name = run->plan->name,
         .full_screen = run->plan->full_screen,
         .guided = run->plan->guided,
+        .can_start = verb_run_can,
     };
     struct window *window = window_open(&options, error);
     if (!window) {

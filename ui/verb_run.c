@@ -156,6 +156,13 @@ static bool run_options(GPtrArray *options, const char *const *arguments, GError
     return true;
 }
 
+bool verb_run_can(const char *path, GError **error)
+{
+    g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
+    enum file_kind kind;
+    return file_look(path, &kind, error) && kind_options(options, kind, path, error);
+}
+
 int verb_run(const char *const *arguments)
 {
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);

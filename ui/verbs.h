@@ -38,6 +38,9 @@ int verb_fail(GError *error);
 /* Runs a program, a kernel or a disk. */
 int verb_run(const char *const *arguments);
 
+/* Whether verb_run would know what to do with that file; false and `error`: why not. */
+bool verb_run_can(const char *path, GError **error);
+
 /* Runs the built-in guest. */
 int verb_demo(const char *const *arguments);
 

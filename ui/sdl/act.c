@@ -12,9 +12,8 @@ void window_to_front(struct window *window)
     }
 }
 
-/* Shows a sheet, still without buttons, in the main window. */
-static void window_show_sheet(struct window *window, bool failure, const char *title,
-                              const char *body, const char *next)
+void window_show_sheet(struct window *window, bool failure, const char *title, const char *body,
+                       const char *next)
 {
     window_release(window);
     sheet_show(&window->sheet, failure, title, body, next);
@@ -31,13 +30,13 @@ void window_say_failure(struct window *window, const char *title, const char *bo
     sheet_add_button(&window->sheet, COMMAND_COPY_DETAILS);
 }
 
-static void window_say(struct window *window, const char *title, const char *body, const char *next)
+void window_say(struct window *window, const char *title, const char *body, const char *next)
 {
     window_show_sheet(window, false, title, body, next);
     sheet_add_button(&window->sheet, COMMAND_DISMISS);
 }
 
-static void window_hide_sheet(struct window *window)
+void window_hide_sheet(struct window *window)
 {
     sheet_hide(&window->sheet);
     g_clear_pointer(&window->dropped, g_free);
@@ -107,8 +106,16 @@ static void act_find(struct window *window)
 static void act_full_screen(struct window *window)
 {
     struct pane *pane = window_pane(window);
+    bool full_screen = !pane->full_screen;
+    struct host_frame *frame = pane == &window->pane ? window->frame : NULL;
+    if (frame && !full_screen) {
+        host_frame_show_menus(frame, true); /* before: SDL makes room for what is there */
+    }
+    pane_set_full_screen(pane, full_screen);
+    if (frame && full_screen) {
+        host_frame_show_menus(frame, false);
+    }
     GError *error = NULL;
-    pane_set_full_screen(pane, !pane->full_screen);
     if (pane == &window->pane && !window_layout(window, &error)) {
         g_error_free(error);
     }
@@ -134,48 +141,6 @@ static void act_screenshot(struct window *window)
         g_autofree char *body = g_strdup_printf("Saved as %s", path);
         window_say(window, "Screenshot", body, NULL);
     }
-}
-
-void window_offer(struct window *window, const char *path)
-{
-    g_free(window->dropped);
-    window->dropped = g_strdup(path);
-    g_autofree char *name = g_path_get_basename(path);
-    g_autofree char *body =
-        g_strdup_printf("%s can be started as a machine of its own, in a window of its own: a "
-                        "disk, a kernel or a program.",
-                        name);
-    window_show_sheet(window, false, "Start this file?", body,
-                      "A machine that is running takes no new disks: name them with -drive when it "
-                      "is started.");
-    sheet_add_button(&window->sheet, COMMAND_START_FILE);
-    sheet_add_button(&window->sheet, COMMAND_DISMISS);
-}
-
-/* A second program with a machine of its own, which lives on when this one ends. It is the one for
- * desktops: no console comes up beside its window. */
-static void act_start_file(struct window *window)
-{
-    GError *error = NULL;
-    g_autofree char *folder = host_program_folder();
-    g_autofree char *program = g_build_filename(folder, "tinamouw", NULL);
-    g_autofree char *path = g_strdup(window->dropped);
-    const char *const arguments[] = { program, "run", path, NULL };
-    struct host_process *process = host_process_start(arguments, &error);
-    window_hide_sheet(window);
-    if (process) {
-        host_process_leave(process);
-    } else {
-        window_say_failure(window, "The file cannot be started", error->message, NULL);
-        g_error_free(error);
-    }
-}
-
-static void act_open(struct window *window)
-{
-    window_say(window, "Open a disk, a kernel or a program",
-               "Drop the file on this window. It starts as a machine of its own.",
-               "On a command line: tinamou run FILE");
 }
 
 static void act_keys(struct window *window)
@@ -238,6 +203,10 @@ static void act_menu(struct window *window)
 {
     window_release(window);
     window_to_front(window);
+    if (window->frame) {
+        host_frame_enter_menus(window->frame);
+        return;
+    }
     window->menu.open = window->menu.open < 0 ? 0 : -1;
     window->menu.item = -1;
     window->stale = PART_ALL;
@@ -258,7 +227,7 @@ void window_do(struct window *window, enum command command)
     case COMMAND_RESET: act_command(window, "system_reset"); break;
     case COMMAND_POWER: act_command(window, "system_powerdown"); break;
     case COMMAND_SCREENSHOT: act_screenshot(window); break;
-    case COMMAND_OPEN: act_open(window); break;
+    case COMMAND_OPEN: window_ask_file(window); break;
     case COMMAND_QUIT: act_quit(window); break;
     case COMMAND_COPY: act_copy(window); break;
     case COMMAND_PASTE: act_paste(window); break;
@@ -277,6 +246,6 @@ void window_do(struct window *window, enum command command)
     case COMMAND_STAY: window_hide_sheet(window); break;
     case COMMAND_QUIT_NOW: act_quit_now(window); break;
     case COMMAND_COPY_DETAILS: act_copy_details(window); break;
-    case COMMAND_START_FILE: act_start_file(window); break;
+    case COMMAND_START_FILE: window_start_dropped(window); break;
     }
 }

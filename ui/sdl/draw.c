@@ -42,7 +42,7 @@ bool window_layout(struct window *window, GError **error)
     if (!fonts_fit(window, scale_of(window), error)) {
         return false;
     }
-    int menu = window->pane.full_screen ? 0 : menu_bar_height(&window->text);
+    int menu = window->pane.full_screen || window->frame ? 0 : menu_bar_height(&window->text);
     int status = window->pane.full_screen ? 0 : text_scaled(&window->text, STATUS_HEIGHT);
     if (width != window->canvas.width || height != window->canvas.height) {
         canvas_finish(&window->canvas);

@@ -61,7 +61,7 @@ void window_wish_soon(struct window *window)
     window->wish_ns = host_monotonic_ns() + WISH_DELAY_NS;
 }
 
-static void window_resized(struct window *window)
+void window_resized(struct window *window)
 {
     GError *error = NULL;
     if (!window_layout(window, &error)) {

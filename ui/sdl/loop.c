@@ -1,12 +1,12 @@
 /* Waiting for events, in a way that neither misses a wake-up nor draws more often than is seen. */
 #include "platform/clock.h"
-#include "ui/sdl/parts.h"
+#include "ui/sdl/events.h"
 
 #define FRAME_NS   16000000 /* between two pictures, while there is always something new */
 #define IDLE_MS    1000
 #define EVENTS_MAX 64 /* at once, before something is drawn */
 
-static Uint32 wake_type;
+static Uint32 wake_type, choice_type;
 static atomic_bool wake_sent;
 
 void window_wake(void *unused)
@@ -18,6 +18,12 @@ void window_wake(void *unused)
     }
 }
 
+void window_choose_soon(int id)
+{
+    SDL_Event event = { .user = { .type = choice_type, .code = id } };
+    SDL_PushEvent(&event);
+}
+
 /* A wake-up of SDL's talks to the display, on any thread. */
 void window_lost(void)
 {
@@ -26,7 +32,8 @@ void window_lost(void)
 
 void window_prepare_wake(void)
 {
-    wake_type = SDL_RegisterEvents(1);
+    wake_type = SDL_RegisterEvents(2);
+    choice_type = wake_type + 1;
     atomic_store(&wake_sent, false);
 }
 
@@ -47,6 +54,8 @@ static void window_take_event(struct window *window, const SDL_Event *event)
 {
     if (event->type == wake_type) {
         atomic_store(&wake_sent, false);
+    } else if (event->type == choice_type) {
+        window_choose(window, frame_choice(event->user.code));
     } else {
         window_event(window, event);
     }

@@ -7,6 +7,7 @@
 #define SDL_MAIN_HANDLED
 #include <SDL.h>
 
+#include "platform/frame.h"
 #include "ui/sdl/window.h"
 #include "ui/terminal/terminal.h"
 #include "ui/view/canvas.h"
@@ -74,6 +75,8 @@ struct window {
     int64_t drawn_ns;
 
     struct menu menu;
+    struct menu menu_told;    /* what the host shows of it */
+    struct host_frame *frame; /* draws the menus; NULL: they are drawn here */
     struct sheet sheet;
     char *status_text;
     char *dropped;   /* the file that a sheet asks about */
@@ -186,14 +189,35 @@ void screen_set_cursor(struct window *window);
 /* Takes text of all consoles; whether the one that is shown has changed. */
 bool console_take_all(struct window *window);
 
+/* Lets the host draw the menus, if it does such things. The window has just been created. */
+void frame_open(struct window *window);
+
+/* The host shows what is in the menus now. */
+void frame_refresh(struct window *window);
+
+/* What was chosen, from what the host was told of it. */
+struct menu_choice frame_choice(int id);
+
+/* The host no longer knows of the window. */
+void frame_close(struct window *window);
+
+/* Takes what the session has for us; false once there is nothing more to show. */
+bool window_take(struct window *window);
+
 /* Makes window_wake possible; SDL has started. */
 void window_prepare_wake(void);
+
+/* Has what the host was told of a choice handled with the next events. */
+void window_choose_soon(int id);
 
 /* Waits for events, a wake-up or the time to draw, and handles what came. */
 void window_wait(struct window *window);
 
 /* Exchanges text between the host's clipboard and the guest's; `host`: the host's has changed. */
 void window_exchange_clipboard(struct window *window, bool host);
+
+/* The window has another size. */
+void window_resized(struct window *window);
 
 /* Handles one event of SDL. */
 void window_event(struct window *window, const SDL_Event *event);
@@ -214,5 +238,21 @@ void window_to_front(struct window *window);
 void window_say_failure(struct window *window, const char *title, const char *body,
                         const char *next);
 
-/* Offers to start a file. */
+/* Shows a sheet, still without buttons, in the main window. */
+void window_show_sheet(struct window *window, bool failure, const char *title, const char *body,
+                       const char *next);
+
+/* Says something that is no failure. */
+void window_say(struct window *window, const char *title, const char *body, const char *next);
+
+/* Takes the sheet away. */
+void window_hide_sheet(struct window *window);
+
+/* Offers to start a file that was dropped, or says why it cannot be started. */
 void window_offer(struct window *window, const char *path);
+
+/* Starts the file that was offered. */
+void window_start_dropped(struct window *window);
+
+/* Asks which file to start, and starts it. */
+void window_ask_file(struct window *window);

@@ -122,6 +122,7 @@ static bool sdl_open(struct window *window, GError **error)
     if (!pane_create(&window->pane, width, height)) {
         return sdl_failed(error, "cannot open a window");
     }
+    frame_open(window);
     SDL_EventState(SDL_DROPFILE, SDL_ENABLE);
     return true;
 }
@@ -131,15 +132,17 @@ static bool sdl_open(struct window *window, GError **error)
 static void window_fit_content(struct window *window)
 {
     SDL_Rect usable;
-    int width, height;
-    SDL_GetWindowSize(window->pane.sdl, &width, &height);
+    int width, height, above, below;
+    SDL_Window *sdl = window->pane.sdl;
+    SDL_GetWindowSize(sdl, &width, &height);
     height +=
         (int)((window->canvas.height - window->pane.content.height) / window->pane.points + 0.5);
-    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window->pane.sdl), &usable) == 0) {
-        height = MIN(height, usable.h - TITLE_HEIGHT);
+    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(sdl), &usable) == 0) {
+        bool known = SDL_GetWindowBordersSize(sdl, &above, NULL, &below, NULL) == 0;
+        height = MIN(height, usable.h - (known ? MAX(above + below, TITLE_HEIGHT) : TITLE_HEIGHT));
     }
-    SDL_SetWindowSize(window->pane.sdl, width, height);
-    SDL_SetWindowPosition(window->pane.sdl, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
+    SDL_SetWindowSize(sdl, width, height);
+    SDL_SetWindowPosition(sdl, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
 }
 
 struct window *window_open(const struct window_options *options, GError **error)
@@ -233,6 +236,18 @@ static void window_detach(struct window *window)
     window->attached = false;
 }
 
+/* What makes no sense now: commands for a machine that is not there, for text that is not shown. */
+static unsigned menu_greyed(struct window *window)
+{
+    static const unsigned of_machine =
+        1u << COMMAND_PAUSE | 1u << COMMAND_RESET | 1u << COMMAND_POWER;
+    static const unsigned of_screen = 1u << COMMAND_SCREENSHOT | 1u << COMMAND_GRAB;
+    static const unsigned of_console =
+        1u << COMMAND_COPY | 1u << COMMAND_PASTE | 1u << COMMAND_SELECT_ALL | 1u << COMMAND_FIND;
+    return (window->attached ? 0 : of_machine) | (window_screen(window) ? 0 : of_screen) |
+           (window_console(window) ? 0 : of_console);
+}
+
 /* What menus list and tick. */
 static void menu_refresh(struct window *window)
 {
@@ -251,10 +266,11 @@ static void menu_refresh(struct window *window)
                                                                : COMMAND_ONE_TO_ONE);
     menu->ticked |= (window->pane.full_screen ? 1u << COMMAND_FULL_SCREEN : 0) |
                     (window->grabbed ? 1u << COMMAND_GRAB : 0);
+    menu->greyed = menu_greyed(window);
+    frame_refresh(window);
 }
 
-/* Takes what the session has for us; false once there is nothing more to show. */
-static bool window_take(struct window *window)
+bool window_take(struct window *window)
 {
     struct session_status status;
     session_get_status(window->session, &status);
@@ -308,6 +324,7 @@ void window_close(struct window *window)
         return;
     }
     window_undraw(window);
+    frame_close(window);
     pane_close(&window->pane);
     SDL_Quit();
     sheet_hide(&window->sheet);

@@ -13,6 +13,8 @@ struct window_options {
     const char *name; /* the machine's, NULL: none */
     bool full_screen;
     bool guided; /* a person started this: failures are shown, not only returned */
+    /* Whether a file can be started as a machine; false and `error`: why not. */
+    bool (*can_start)(const char *path, GError **error);
 };
 
 /* Whether window_open may succeed: this program knows how, and there seems to be a display. */
