@@ -174,7 +174,7 @@ def test_heads():
         wait_for("the second screen's window to be hidden", lambda: not seen())
         check(child.poll() is None, "the machine goes on without the second screen's window")
         xdo("windowactivate", "--sync", window)
-        xdo("key", "ctrl+shift+m", "Right", "Right", "Down", "Down", "Return")
+        xdo("key", "ctrl+shift+m", "Right", "Right", "Right", "Down", "Down", "Return")
         wait_for("the second screen's window again", seen)
     xdo("windowactivate", "--sync", head)
     xdo("key", "ctrl+shift+Return")
