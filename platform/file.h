@@ -20,6 +20,7 @@ enum host_file_mode {
     HOST_FILE_CREATE = 4,    /* create if missing */
     HOST_FILE_EXCLUSIVE = 8, /* with CREATE: fail if it exists */
     HOST_FILE_TRUNCATE = 16,
+    HOST_FILE_DIRECT = 32, /* around the host's cache where it can: see host_file_alignment */
 };
 
 enum file_error {
@@ -90,6 +91,29 @@ int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool 
 /* Locks the whole file until close against others who lock it: shared for readers, else exclusive
  * (needs HOST_FILE_WRITE). The error names the process that has it, where the host tells. */
 bool host_file_lock(struct host_file *file, bool exclusive, GError **error);
+
+/* Locks an image until close the way QEMU does, so that the two see each other: one who writes
+ * allows nobody else, those who read allow each other. The error as above. */
+bool host_file_lock_image(struct host_file *file, bool write, GError **error);
+
+/* What offsets, sizes and memory of transfers must be multiples of: 1 for files without
+ * HOST_FILE_DIRECT, and with it where the host does not need that or cannot do it. */
+uint32_t host_file_alignment(const struct host_file *file);
+
+/* Whether a range has bytes or is a hole, and how much of it: *ret_size at most `size`, at least 1.
+ * The range begins before the end. 0 or an error. */
+int host_file_extent(struct host_file *file, uint64_t offset, uint64_t size, uint64_t *ret_size,
+                     bool *ret_data);
+
+/* Bytes that the host has given for the file, 0 if it cannot tell. */
+uint64_t host_file_allocated(struct host_file *file);
+
+/* Takes room for a range, which keeps its contents: later writes there do not fail for want of it.
+ * 0 or an error; FILE_ERROR_UNSUPPORTED has changed nothing. */
+int host_file_allocate(struct host_file *file, uint64_t offset, uint64_t size);
+
+/* Whether two paths lead to the same file; false also if one leads nowhere. */
+bool host_file_same(const char *a, const char *b);
 
 /* Renames; a file that `to` names is replaced. Both in one folder, or at least on one volume. */
 bool host_file_rename(const char *from, const char *to, GError **error);

@@ -52,6 +52,15 @@ int family_device_size(int fd, uint64_t *ret_size);
 /* Locks a whole file for this open description; never waits. 0, or an errno. */
 int family_file_lock(int fd, bool exclusive);
 
+/* Locks a file as an image, in QEMU's way where the host has such locks. 0, or an errno. */
+int family_file_lock_image(int fd, bool write);
+
+/* Makes transfers go around the cache; what they must be aligned to, 0 if that cannot be. */
+uint32_t family_file_direct(int fd);
+
+/* Takes room for a range of a file. 0, or an errno. */
+int family_file_allocate(int fd, off_t offset, off_t size);
+
 /* A description of who holds a lock on the file, or NULL if unknown; free with g_free. */
 char *family_lock_owner(int fd);
 

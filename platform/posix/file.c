@@ -17,6 +17,7 @@
 struct host_file {
     int fd;
     bool writable;
+    uint32_t alignment;
     char *path;
 };
 
@@ -78,8 +79,11 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
     }
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     struct host_file *file = g_new(struct host_file, 1);
-    *file =
-        (struct host_file){ .fd = fd, .writable = mode & HOST_FILE_WRITE, .path = g_strdup(path) };
+    uint32_t alignment = mode & HOST_FILE_DIRECT ? family_file_direct(fd) : 0;
+    *file = (struct host_file){ .fd = fd,
+                                .writable = mode & HOST_FILE_WRITE,
+                                .alignment = MAX(alignment, 1),
+                                .path = g_strdup(path) };
     return file;
 }
 
@@ -267,6 +271,14 @@ int host_file_truncate(struct host_file *file, uint64_t size)
     return ftruncate(file->fd, (off_t)size) < 0 ? (int)file_error_of(errno) : 0;
 }
 
+/* Of a call that not every file system has. */
+static int zero_result(int number)
+{
+    bool unsupported = number == EOPNOTSUPP || number == ENOTSUP || number == ENOSYS ||
+                       number == ENODEV || number == EINVAL;
+    return number == 0 ? 0 : unsupported ? FILE_ERROR_UNSUPPORTED : (int)file_error_of(number);
+}
+
 int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool release)
 {
     if (!file->writable) {
@@ -275,16 +287,53 @@ int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool 
     if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset) {
         return size == 0 ? 0 : FILE_ERROR_NO_SPACE;
     }
-    int number = family_file_zero(file->fd, (off_t)offset, (off_t)size, release);
-    bool unsupported = number == EOPNOTSUPP || number == ENOTSUP || number == ENOSYS ||
-                       number == ENODEV || number == EINVAL;
-    return number == 0 ? 0 : unsupported ? FILE_ERROR_UNSUPPORTED : (int)file_error_of(number);
+    return zero_result(family_file_zero(file->fd, (off_t)offset, (off_t)size, release));
 }
 
-bool host_file_lock(struct host_file *file, bool exclusive, GError **error)
+uint32_t host_file_alignment(const struct host_file *file)
 {
-    assert(!exclusive || file->writable);
-    int number = family_file_lock(file->fd, exclusive);
+    return file->alignment;
+}
+
+/* A position is moved here, but no transfer uses it. */
+int host_file_extent(struct host_file *file, uint64_t offset, uint64_t size, uint64_t *ret_size,
+                     bool *ret_data)
+{
+    assert(size > 0 && offset <= INT64_MAX);
+    off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
+    bool hole = data < 0 && errno == ENXIO;
+    if (data < 0 && !hole) {
+        return FILE_ERROR_UNSUPPORTED;
+    }
+    off_t end = hole || data > (off_t)offset ? data : lseek(file->fd, (off_t)offset, SEEK_HOLE);
+    *ret_data = data == (off_t)offset;
+    *ret_size = end > (off_t)offset ? MIN(size, (uint64_t)end - offset) : size;
+    return 0;
+}
+
+uint64_t host_file_allocated(struct host_file *file)
+{
+    struct stat info;
+    return fstat(file->fd, &info) == 0 ? (uint64_t)info.st_blocks * 512 : 0;
+}
+
+int host_file_allocate(struct host_file *file, uint64_t offset, uint64_t size)
+{
+    if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset) {
+        return size == 0 ? 0 : FILE_ERROR_NO_SPACE;
+    }
+    return zero_result(family_file_allocate(file->fd, (off_t)offset, (off_t)size));
+}
+
+bool host_file_same(const char *a, const char *b)
+{
+    struct stat a_info, b_info;
+    return stat(a, &a_info) == 0 && stat(b, &b_info) == 0 && a_info.st_dev == b_info.st_dev &&
+           a_info.st_ino == b_info.st_ino;
+}
+
+static bool lock_result(const struct host_file *file, int number, GError **error)
+{
     if (number == EAGAIN || number == EACCES) {
         g_autofree char *owner = family_lock_owner(file->fd);
         return host_error_set(error, HOST_ERROR_IN_USE, "'%s' is in use by %s", file->path,
@@ -294,6 +343,17 @@ bool host_file_lock(struct host_file *file, bool exclusive, GError **error)
         return host_fail(error, number, "cannot lock '%s'", file->path);
     }
     return true;
+}
+
+bool host_file_lock(struct host_file *file, bool exclusive, GError **error)
+{
+    assert(!exclusive || file->writable);
+    return lock_result(file, family_file_lock(file->fd, exclusive), error);
+}
+
+bool host_file_lock_image(struct host_file *file, bool write, GError **error)
+{
+    return lock_result(file, family_file_lock_image(file->fd, write), error);
 }
 
 bool host_file_rename(const char *from, const char *to, GError **error)

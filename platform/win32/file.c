@@ -18,12 +18,16 @@
 #define TRANSFER_MAX     ((size_t)1 << 30)
 #define SPARE_EVENTS_MAX 8
 
+/* Sectors of any disk; without the cache transfers are of whole ones. */
+#define DIRECT_ALIGNMENT 4096u
+
 /* Locks are mandatory here for the bytes they cover, so ours covers one that no file has. */
 #define LOCK_OFFSET_HIGH 0x7fffffff
 
 struct host_file {
     HANDLE handle;
     bool writable;
+    uint32_t alignment;
     char *path;
     struct host_mutex lock; /* guards the events */
     HANDLE spare[SPARE_EVENTS_MAX];
@@ -81,8 +85,9 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
     }
     DWORD access = (read ? GENERIC_READ : 0) | (write ? GENERIC_WRITE : 0);
     DWORD share = FILE_SHARE_READ | (write ? 0 : FILE_SHARE_WRITE | FILE_SHARE_DELETE);
+    DWORD direct = mode & HOST_FILE_DIRECT ? FILE_FLAG_NO_BUFFERING : 0;
     HANDLE handle = CreateFileW(wide, access, share, NULL, disposition_of(mode),
-                                FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OVERLAPPED, NULL);
+                                FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OVERLAPPED | direct, NULL);
     if (handle == INVALID_HANDLE_VALUE) {
         open_failed(wide, path, GetLastError(), mode, error);
         return NULL;
@@ -95,6 +100,7 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
     struct host_file *file = g_new0(struct host_file, 1);
     file->handle = handle;
     file->writable = write;
+    file->alignment = direct ? DIRECT_ALIGNMENT : 1;
     file->path = g_strdup(path);
     host_mutex_init(&file->lock);
     return file;
@@ -320,21 +326,27 @@ int host_file_truncate(struct host_file *file, uint64_t size)
     return file_error_of(GetLastError());
 }
 
-/* One control code with its input; 0 or GetLastError's number. */
-static DWORD file_control(struct host_file *file, DWORD code, void *in, DWORD size)
+/* One control code with its input and room for an answer; 0 or GetLastError's number. */
+static DWORD file_ask(struct host_file *file, DWORD code, void *in, DWORD size, void *out,
+                      DWORD out_size, DWORD *ret_done)
 {
     OVERLAPPED at = { .hEvent = event_take(file) };
-    DWORD done;
     if (!at.hEvent) {
         return GetLastError();
     }
-    BOOL did = DeviceIoControl(file->handle, code, in, size, NULL, 0, NULL, &at);
-    if (!did && GetLastError() == ERROR_IO_PENDING) {
-        did = GetOverlappedResult(file->handle, &at, &done, TRUE);
+    BOOL did = DeviceIoControl(file->handle, code, in, size, out, out_size, NULL, &at);
+    if (did || GetLastError() == ERROR_IO_PENDING || GetLastError() == ERROR_MORE_DATA) {
+        did = GetOverlappedResult(file->handle, &at, ret_done, TRUE);
     }
     DWORD number = did ? 0 : GetLastError();
     event_give(file, at.hEvent);
     return number;
+}
+
+static DWORD file_control(struct host_file *file, DWORD code, void *in, DWORD size)
+{
+    DWORD done;
+    return file_ask(file, code, in, size, NULL, 0, &done);
 }
 
 /* Only a sparse file gives room back; the others have the range zeroed by the file system. */
@@ -355,6 +367,83 @@ int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool 
     bool unsupported = number == ERROR_INVALID_FUNCTION || number == ERROR_NOT_SUPPORTED ||
                        number == ERROR_INVALID_PARAMETER || number == ERROR_CALL_NOT_IMPLEMENTED;
     return number == 0 ? 0 : unsupported ? FILE_ERROR_UNSUPPORTED : (int)file_error_of(number);
+}
+
+uint32_t host_file_alignment(const struct host_file *file)
+{
+    return file->alignment;
+}
+
+/* The first range with bytes is the answer, or what lies before it. */
+int host_file_extent(struct host_file *file, uint64_t offset, uint64_t size, uint64_t *ret_size,
+                     bool *ret_data)
+{
+    assert(size > 0 && offset <= INT64_MAX);
+    size = MIN(size, INT64_MAX - offset);
+    FILE_ALLOCATED_RANGE_BUFFER range = { .FileOffset.QuadPart = (LONGLONG)offset,
+                                          .Length.QuadPart = (LONGLONG)size };
+    FILE_ALLOCATED_RANGE_BUFFER found;
+    DWORD done = 0;
+    DWORD number = file_ask(file, FSCTL_QUERY_ALLOCATED_RANGES, &range, sizeof(range), &found,
+                            sizeof(found), &done);
+    if (number != 0 && number != ERROR_MORE_DATA) {
+        return FILE_ERROR_UNSUPPORTED;
+    }
+    uint64_t begin = done < sizeof(found) ? offset + size : (uint64_t)found.FileOffset.QuadPart;
+    uint64_t end = begin + (done < sizeof(found) ? 0 : (uint64_t)found.Length.QuadPart);
+    *ret_data = begin <= offset && end > offset;
+    uint64_t run = *ret_data ? end - offset : begin - offset;
+    *ret_size = run > 0 ? MIN(run, size) : size;
+    return 0;
+}
+
+uint64_t host_file_allocated(struct host_file *file)
+{
+    FILE_STANDARD_INFO info;
+    bool told = GetFileInformationByHandleEx(file->handle, FileStandardInfo, &info, sizeof(info));
+    return told ? (uint64_t)info.AllocationSize.QuadPart : 0;
+}
+
+int host_file_allocate(struct host_file *file, uint64_t offset, uint64_t size)
+{
+    if (offset > INT64_MAX || size > INT64_MAX - offset) {
+        return FILE_ERROR_NO_SPACE;
+    }
+    FILE_ALLOCATION_INFO room = { .AllocationSize.QuadPart = (LONGLONG)(offset + size) };
+    if (SetFileInformationByHandle(file->handle, FileAllocationInfo, &room, sizeof(room))) {
+        return 0;
+    }
+    enum file_error failure = file_error_of(GetLastError());
+    return failure == FILE_ERROR_NO_SPACE ? failure : FILE_ERROR_UNSUPPORTED;
+}
+
+/* Which file a path leads to; false if to none. */
+static bool path_identity(const char *path, BY_HANDLE_FILE_INFORMATION *ret_info)
+{
+    g_autofree wchar_t *wide = text_to_path(path);
+    HANDLE handle = CreateFileW(wide, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    if (handle == INVALID_HANDLE_VALUE) {
+        return false;
+    }
+    bool told = GetFileInformationByHandle(handle, ret_info);
+    CloseHandle(handle);
+    return told;
+}
+
+bool host_file_same(const char *a, const char *b)
+{
+    BY_HANDLE_FILE_INFORMATION a_info, b_info;
+    return path_identity(a, &a_info) && path_identity(b, &b_info) &&
+           a_info.dwVolumeSerialNumber == b_info.dwVolumeSerialNumber &&
+           a_info.nFileIndexHigh == b_info.nFileIndexHigh &&
+           a_info.nFileIndexLow == b_info.nFileIndexLow;
+}
+
+/* QEMU does not lock images here. */
+bool host_file_lock_image(struct host_file *file, bool write, GError **error)
+{
+    return host_file_lock(file, write, error);
 }
 
 bool host_file_lock(struct host_file *file, bool exclusive, GError **error)

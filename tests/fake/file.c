@@ -6,6 +6,9 @@
 #include "platform/error.h"
 #include "platform/thread.h"
 
+/* Of files that were opened to go around the cache. */
+#define FAKE_ALIGNMENT 512u
+
 struct fake_node {
     GByteArray *now;
     GByteArray *durable;
@@ -361,6 +364,44 @@ bool host_file_lock(struct host_file *file, bool exclusive, GError **error)
     }
     host_mutex_unlock(disk_lock());
     return locked || host_error_set(error, HOST_ERROR_IN_USE, "'%s' is in use", file->path);
+}
+
+bool host_file_lock_image(struct host_file *file, bool write, GError **error)
+{
+    return host_file_lock(file, write, error);
+}
+
+uint32_t host_file_alignment(const struct host_file *file)
+{
+    return file->mode & HOST_FILE_DIRECT ? FAKE_ALIGNMENT : 1;
+}
+
+int host_file_extent(struct host_file *file, uint64_t offset, uint64_t size, uint64_t *ret_size,
+                     bool *ret_data)
+{
+    (void)file, (void)offset;
+    *ret_size = size;
+    *ret_data = true;
+    return 0;
+}
+
+uint64_t host_file_allocated(struct host_file *file)
+{
+    host_mutex_lock(disk_lock());
+    uint64_t size = file->node->now->len;
+    host_mutex_unlock(disk_lock());
+    return size;
+}
+
+int host_file_allocate(struct host_file *file, uint64_t offset, uint64_t size)
+{
+    (void)file, (void)offset, (void)size;
+    return FILE_ERROR_UNSUPPORTED;
+}
+
+bool host_file_same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
 }
 
 bool host_file_rename(const char *from, const char *to, GError **error)

@@ -324,18 +324,25 @@ static void test_threads(void)
     g_assert_true(host_file_remove(path, NULL));
 }
 
+typedef bool lock_fn(struct host_file *file, bool exclusive, GError **error);
+
 /* The child's side: 0 if it got the lock. */
-static int try_lock(const char *path, bool exclusive)
+static int try_lock_by(lock_fn *lock, const char *path, bool exclusive)
 {
     GError *error = NULL;
     struct host_file *file = host_file_open(path, exclusive ? READ_WRITE : HOST_FILE_READ, &error);
-    bool locked = file && host_file_lock(file, exclusive, &error);
+    bool locked = file && lock(file, exclusive, &error);
     host_file_close(file);
     if (locked) {
         return 0;
     }
     expect(&error, HOST_ERROR_IN_USE, path);
     return IN_USE;
+}
+
+static int try_lock(const char *path, bool exclusive)
+{
+    return try_lock_by(host_file_lock, path, exclusive);
 }
 
 static int child_lock(const char *path, const char *kind)
@@ -366,6 +373,67 @@ static void test_locks(void)
     g_assert_true(host_file_remove(path, NULL));
 }
 
+/* One who writes is alone, those who read are not; whatever lock the bytes are held by. */
+static void test_image_locks(void)
+{
+    g_autofree char *path = path_of("image");
+    g_assert_true(host_file_save(path, "x", 1, NULL));
+    struct host_file *writer = open_ok(path, READ_WRITE);
+    g_assert_true(host_file_lock_image(writer, true, NULL));
+    g_assert_cmpint(try_lock_by(host_file_lock_image, path, true), ==, IN_USE);
+    g_assert_cmpint(try_lock_by(host_file_lock_image, path, false), ==, IN_USE);
+    host_file_close(writer);
+    struct host_file *reader = open_ok(path, HOST_FILE_READ);
+    g_assert_true(host_file_lock_image(reader, false, NULL));
+    g_assert_cmpint(try_lock_by(host_file_lock_image, path, false), ==, 0);
+    g_assert_cmpint(try_lock_by(host_file_lock_image, path, true), ==, IN_USE);
+    host_file_close(reader);
+    g_assert_cmpint(try_lock_by(host_file_lock_image, path, true), ==, 0);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+/* A file with bytes at its end alone: what comes before may be a hole, and never hides them. */
+static void test_extents(void)
+{
+    static const uint64_t end = 1 << 20;
+    g_autofree char *path = path_of("sparse");
+    struct host_file *file = open_ok(path, READ_WRITE | HOST_FILE_CREATE);
+    uint64_t size = 0, at = 0;
+    bool data = false;
+    g_assert_cmpint(host_file_truncate(file, end), ==, 0);
+    g_assert_cmpint(host_file_zero(file, 0, end, true), <=, 0); /* makes it sparse on win32 */
+    g_assert_cmpint(host_file_write(file, "x", 1, end - 1), ==, 1);
+    while (at < end && host_file_extent(file, at, end - at, &size, &data) == 0) {
+        g_assert_cmpuint(size, >, 0);
+        g_assert_cmpuint(size, <=, end - at);
+        at += size;
+    }
+    g_assert_true(at == 0 || (at == end && data));
+    g_assert_true(host_file_same(path, path));
+    g_assert_false(host_file_same(path, folder));
+    g_assert_false(host_file_same(path, "nothing"));
+    host_file_close(file);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
+/* Around the cache, with the alignment that the host asks for. */
+static void test_direct(void)
+{
+    g_autofree char *path = path_of("direct");
+    struct host_file *file = open_ok(path, READ_WRITE | HOST_FILE_CREATE | HOST_FILE_DIRECT);
+    size_t step = host_file_alignment(file);
+    g_autofree uint8_t *memory = g_malloc0(3 * step + 8192);
+    uint8_t *data = memory + (-(uintptr_t)memory & (step - 1));
+    g_assert_true(step >= 1 && step <= 4096);
+    memset(data, 9, 2 * step);
+    g_assert_cmpint(host_file_write(file, data, step, step), ==, step);
+    g_assert_cmpint(host_file_read(file, data, 2 * step, 0), ==, 2 * step);
+    g_assert_cmpint(data[0], ==, 0);
+    g_assert_cmpint(data[step], ==, 9);
+    host_file_close(file);
+    g_assert_true(host_file_remove(path, NULL));
+}
+
 int main(int argc, char **argv)
 {
     g_auto(GStrv) arguments = host_arguments(argc, argv);
@@ -388,6 +456,9 @@ int main(int argc, char **argv)
     g_test_add_func("/file/save-failure", test_save_failure);
     g_test_add_func("/file/threads", test_threads);
     g_test_add_func("/file/locks", test_locks);
+    g_test_add_func("/file/image-locks", test_image_locks);
+    g_test_add_func("/file/extents", test_extents);
+    g_test_add_func("/file/direct", test_direct);
     int status = g_test_run();
     host_file_remove(folder, NULL);
     g_free(folder);

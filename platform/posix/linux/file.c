@@ -40,6 +40,71 @@ int family_file_lock(int fd, bool exclusive)
     return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? errno : 0;
 }
 
+/* QEMU's permissions, as its manual describes them: one byte of the file for each that is used, and
+ * one for each that others are denied. */
+enum image_permission { IMAGE_READ = 0, IMAGE_WRITE = 1, IMAGE_RESIZE = 3 };
+#define IMAGE_USED   100
+#define IMAGE_DENIED 200
+
+static int byte_lock(int fd, off_t byte)
+{
+    struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+    return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? errno : 0;
+}
+
+/* Whether somebody else has it: EAGAIN. */
+static int byte_test(int fd, off_t byte)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+    if (fcntl(fd, F_OFD_GETLK, &lock) < 0) {
+        return errno;
+    }
+    return lock.l_type == F_UNLCK ? 0 : EAGAIN;
+}
+
+/* Says first what we do and what we do not stand, then looks whether others agree: of two who come
+ * at the same time at least one finds the other. */
+int family_file_lock_image(int fd, bool write)
+{
+    static const off_t reader[] = { IMAGE_USED + IMAGE_READ, IMAGE_DENIED + IMAGE_WRITE,
+                                    IMAGE_DENIED + IMAGE_RESIZE };
+    static const off_t writer[] = { IMAGE_USED + IMAGE_WRITE, IMAGE_USED + IMAGE_RESIZE };
+    static const off_t against_reader[] = { IMAGE_DENIED + IMAGE_READ, IMAGE_USED + IMAGE_WRITE,
+                                            IMAGE_USED + IMAGE_RESIZE };
+    static const off_t against_writer[] = { IMAGE_DENIED + IMAGE_WRITE,
+                                            IMAGE_DENIED + IMAGE_RESIZE };
+    int number = 0;
+    for (size_t i = 0; number == 0 && i < G_N_ELEMENTS(reader); i++) {
+        number = byte_lock(fd, reader[i]);
+    }
+    for (size_t i = 0; number == 0 && write && i < G_N_ELEMENTS(writer); i++) {
+        number = byte_lock(fd, writer[i]);
+    }
+    for (size_t i = 0; number == 0 && i < G_N_ELEMENTS(against_reader); i++) {
+        number = byte_test(fd, against_reader[i]);
+    }
+    for (size_t i = 0; number == 0 && write && i < G_N_ELEMENTS(against_writer); i++) {
+        number = byte_test(fd, against_writer[i]);
+    }
+    return number;
+}
+
+/* Any file system takes multiples of a page; devices say what they need. */
+uint32_t family_file_direct(int fd)
+{
+    unsigned sector;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0) {
+        return 0;
+    }
+    return ioctl(fd, BLKSSZGET, &sector) < 0 ? 4096 : sector;
+}
+
+int family_file_allocate(int fd, off_t offset, off_t size)
+{
+    return fallocate(fd, 0, offset, size) < 0 ? errno : 0;
+}
+
 /* proc(5), fdinfo: "lock:" lines stand in the info of the descriptor that holds one. */
 static bool descriptor_has_lock(const char *pid, const char *fd)
 {

@@ -45,6 +45,24 @@ int family_file_lock(int fd, bool exclusive)
     return flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? errno : 0;
 }
 
+/* There are no locks of an open description for bytes; QEMU does not lock images here either. */
+int family_file_lock_image(int fd, bool write)
+{
+    return family_file_lock(fd, write);
+}
+
+/* The cache is left out without a rule for alignment. */
+uint32_t family_file_direct(int fd)
+{
+    return fcntl(fd, F_NOCACHE, 1) < 0 ? 0 : 1;
+}
+
+int family_file_allocate(int fd, off_t offset, off_t size)
+{
+    (void)fd, (void)offset, (void)size;
+    return ENOTSUP;
+}
+
 char *family_lock_owner(int fd)
 {
     (void)fd;
