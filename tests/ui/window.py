@@ -6,6 +6,7 @@ Runs an X server of its own; a Windows program is run on the display that its wr
 """
 import atexit
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ LIMIT_S = 90
 LOOP = b"\x6f\0\0\0"  # j .
 LINE = "help quit xyzzy 0123456789 the quick brown fox"
 children = []
+DEMO = str(pathlib.Path(__file__).resolve().parents[2] / "demo" / "demo.elf")
 firmware = tempfile.NamedTemporaryFile(suffix=".bin")
 firmware.write(LOOP)
 firmware.flush()
@@ -187,6 +189,27 @@ def test_heads():
     check(status == 0, f"status {status} after turning off: {errors}")
 
 
+def test_screenshot():
+    """A screenshot of what the guest shows is saved among the user's pictures."""
+    home = os.environ.get("HOME", "")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HOME"] = folder
+        child, window = window_open("shot", "-M", "virt", "-m", "64M", "-bios", "none", "-kernel",
+                                    DEMO, "-device", "virtio-gpu-device", "-display", "sdl")
+        pictures = pathlib.Path(folder)
+
+        def taken():
+            xdo("windowactivate", "--sync", window)
+            xdo("key", "Escape", "ctrl+shift+s")
+            time.sleep(1)
+            return list(pictures.glob("tinamou-*.png"))
+        picture = wait_for("a screenshot", taken)[0]
+        check(picture.read_bytes().startswith(b"\x89PNG"), "the screenshot is a PNG file")
+        child.kill()
+        child.communicate()
+    os.environ["HOME"] = home
+
+
 def test_stopped():
     """While the machine thread stands in a call of the host, the window still answers."""
     with tempfile.TemporaryDirectory() as folder:
@@ -244,7 +267,7 @@ def main():
     server = None if WINDOWS else display_open()
     tests = [test_console, test_close]
     if not WINDOWS:
-        tests += [test_heads, test_stopped, test_waiting]
+        tests += [test_heads, test_screenshot, test_stopped, test_waiting]
     for test in tests:
         test()
         print("ok", test.__name__)

@@ -135,8 +135,8 @@ static void act_screenshot(struct window *window)
                    "Show a screen of the guest, or select the text and copy it.");
         return;
     }
-    g_autofree char *line = g_strdup_printf("screendump -f png -d %u \"%s\"",
-                                            (unsigned)(screen - window->screen), path);
+    g_autofree char *line = g_strdup_printf("screendump \"%s\" -f png %u", path,
+                                            (unsigned)(screen - window->screen) + 1);
     if (session_command(window->session, line)) {
         g_autofree char *body = g_strdup_printf("Saved as %s", path);
         window_say(window, "Screenshot", body, NULL);
