@@ -194,30 +194,69 @@ def modes_check(shell, monitor):
         shell.run("chroot /mnt pkill modetest; sleep 1")
 
 
-def desktop(emulator):
-    """Debian's modetest sets modes; its Weston shows a terminal that hears keys."""
+@contextlib.contextmanager
+def desktop_guest(emulator, devices=DEVICES):
+    """The small guest with what draws on a screen, for chroot, in its /mnt."""
     with tempfile.TemporaryDirectory(prefix="tinamou-") as folder:
         disk = os.path.join(folder, "desktop.ext4")
         shutil.copyfile(machine.guest_script("desktop"), disk)
         extra = ["-drive", f"if=none,id=disk,format=raw,file={disk}",
                  "-device", "virtio-blk-device,drive=disk"]
-        with screen_guest(emulator, extra=extra) as (shell, monitor):
+        with screen_guest(emulator, devices=devices, extra=extra) as (shell, monitor):
             shell.run("mount -t ext4 /dev/vda /mnt")
             shell.run("for i in proc sys dev dev/pts run tmp; do mount --bind /$i /mnt/$i; done")
-            modes_check(shell, monitor)
-            shell.run("(chroot /mnt /desktop >/run/desktop.log 2>&1 &) ; true")
-            shell.run("until pidof weston-terminal; do sleep 1; done", 240)
-            picture_until(monitor, lambda seen: seen[2].count(b"\x20\x40\x60") > 300000,
-                          "Weston's background", 120)
-            shell.run("sleep 3; rm -f /mnt/root/heard")
-            for key in ("t", "o", "u", "c", "h", "spc", "h", "e", "a", "r", "d", "ret"):
-                monitor.run(f"sendkey {key} 30")
-            shell.run("until test -e /mnt/heard -o -e /mnt/root/heard; do sleep 1; done", 120)
-            shell.poweroff()
+            yield shell, monitor
+
+
+def desktop(emulator):
+    """Debian's modetest sets modes; its Weston shows a terminal that hears keys."""
+    with desktop_guest(emulator) as (shell, monitor):
+        modes_check(shell, monitor)
+        shell.run("(chroot /mnt /desktop >/run/desktop.log 2>&1 &) ; true")
+        shell.run("until pidof weston-terminal; do sleep 1; done", 240)
+        picture_until(monitor, lambda seen: seen[2].count(b"\x20\x40\x60") > 300000,
+                      "Weston's background", 120)
+        shell.run("sleep 3; rm -f /mnt/root/heard")
+        for key in ("t", "o", "u", "c", "h", "spc", "h", "e", "a", "r", "d", "ret"):
+            monitor.run(f"sendkey {key} 30")
+        shell.run("until test -e /mnt/heard -o -e /mnt/root/heard; do sleep 1; done", 120)
+        shell.poweroff()
+
+
+def shown_until(monitor, sizes, limit=60):
+    """Waits until the screens show pictures of these sizes ("dark": none)."""
+    deadline = time.monotonic() + limit
+    while True:
+        said = monitor.run("info screens")
+        found = [line.split()[2].rstrip(",") for line in said.splitlines()[1:]]
+        if found == sizes:
+            return
+        if time.monotonic() > deadline:
+            raise machine.Failure(f"the screens do not show {sizes}: {said}")
+        time.sleep(0.5)
+
+
+def desktop_follows(emulator):
+    """X on two screens follows the size of each monitor, and one that is unplugged."""
+    with desktop_guest(emulator, ["-device", "virtio-gpu-device,max_outputs=2"]) as guest_desktop:
+        shell, monitor = guest_desktop
+        monitor.run("screen_resize 800x600 2")
+        shell.run("(chroot /mnt /x >/run/follow.log 2>&1 &) ; true")
+        shown_until(monitor, ["1024x768", "800x600"], 120)
+        monitor.run("screen_resize 1366x768 1")
+        shown_until(monitor, ["1366x768", "800x600"])
+        monitor.run("screen_resize 1000x700 2")
+        shown_until(monitor, ["1366x768", "1000x700"])
+        picture_until(monitor, lambda seen: seen[2].count(b"\x20\x40\x60") == 1366 * 768,
+                      "the desktop's background")
+        monitor.run("screen_resize off 2")
+        shown_until(monitor, ["1366x768", "dark"])
+        shell.poweroff()
 
 
 def register(short, long):
     """Enters the cases into the tables of the suite."""
     short["screen"] = screen
     long["desktop"] = desktop
+    long["desktop-follows"] = desktop_follows
     long["efi-screen"] = efi_screen
