@@ -7,22 +7,28 @@
 #include "emu/cpu/tlb.h"
 #include "emu/jit/stores.h"
 #include "emu/riscv/decode.h"
+#include "emu/riscv/fpu.h"
 
 #define LINE_SIZE 64
 
-/* Keeps account of what may have raised floating-point flags since they were read. */
-static void build_note_flags(struct build *build, enum ir_op op, uint16_t value)
+/* Keeps account of what may have raised floating-point flags since they were read. A comparison
+ * raises none, or is a step; what a conversion raises must not be missed by anybody. */
+static void build_note_flags(struct build *build, uint16_t value)
 {
-    if (op == IR_FLAGS) {
+    const struct ir_ins *ins = &build->block->ins[value];
+    bool compares = ins->op == IR_FEQ || ins->op == IR_FLT || ins->op == IR_FLE;
+    bool converts = ins->op == IR_FCVTFI && ins->sub <= FPU_RUP;
+    if (build->converted && (compares || ir_is_recovery(build->block, value))) {
+        build->flags = IR_NONE;
+    }
+    if (ins->op == IR_FLAGS) {
         build->flags = value;
-        build->compare_count = 0;
-    } else if (op == IR_FEQ || op == IR_FLT || op == IR_FLE) {
-        if (build->compare_count == BUILD_COMPARES_MAX) {
-            build->flags = IR_NONE;
-            return;
-        }
-        build->compares[build->compare_count++] = value;
-    } else if (op == IR_FLAGSPUT || ir_raises_flags(op)) {
+        build->quiet_count = 0;
+        build->converted = false;
+    } else if ((compares || converts) && build->quiet_count < BUILD_QUIET_MAX) {
+        build->quiet[build->quiet_count++] = value;
+        build->converted |= converts;
+    } else if (ins->op == IR_FLAGSPUT || (ir_raises_flags(ins->op) && !ins->quiet)) {
         build->flags = IR_NONE;
     }
 }
@@ -32,7 +38,7 @@ uint16_t build_op(struct build *build, struct ir_ins ins)
     ins.pc = build->pc;
     ins.insns = (uint16_t)build->block->insns;
     uint16_t value = ir_append(build->block, ins);
-    build_note_flags(build, ins.op, value);
+    build_note_flags(build, value);
     return value;
 }
 
@@ -285,6 +291,10 @@ static void build_optimise(struct ir_block *block, const struct build_request *r
     build_passed(block, request, IR_PASS_fold);
     build_passed(block, request, IR_PASS_follow);
     build_passed(block, request, IR_PASS_unroll);
+    if ((block->passes & IR_PASS_BIT(flags)) != 0) {
+        ir_delay_flags(block);
+        build_passed(block, request, IR_PASS_flags);
+    }
     if ((block->passes & IR_PASS_BIT(merge)) != 0) {
         ir_merge(block);
         build_passed(block, request, IR_PASS_merge);

@@ -21,7 +21,7 @@ enum build_result {
     BUILD_LAST,  /* the block ends behind it, and goes on there in build->context */
 };
 
-#define BUILD_COMPARES_MAX 4
+#define BUILD_QUIET_MAX 4
 
 struct build {
     struct ir_block *block;
@@ -35,9 +35,10 @@ struct build {
     uint8_t context;          /* enum riscv_bank of what follows the block */
     uint16_t conditional;     /* page offset of the SC that ends a constrained sequence, or 0 */
     bool fp_checked;
-    uint16_t flags;           /* what fflags are, if comparisons have raised none; or IR_NONE */
-    uint16_t compares[BUILD_COMPARES_MAX]; /* comparisons since then */
-    unsigned compare_count;
+    uint16_t flags;           /* what fflags are, if `quiet` have raised none; or IR_NONE */
+    uint16_t quiet[BUILD_QUIET_MAX]; /* operations since then that can be made to raise none */
+    unsigned quiet_count;
+    bool converted;           /* one of them raises what must be seen where the block is left */
     uint16_t x[32], f[32];    /* the value a guest register has now, or IR_NONE: not read yet */
     uint16_t zero;            /* the constant 0, or IR_NONE */
     bool narrow[IR_OPS_MAX];  /* the value is the sign extension of its low 32 bits */

@@ -112,6 +112,20 @@ static enum build_result build_sign(struct build *build, const struct isa_insn *
     return BUILD_NEXT;
 }
 
+/* Whether an integer becomes a floating-point number as it is: it is small enough, or it was one
+ * of the same kind of integer before. */
+static bool build_is_exact(struct build *build, const struct ir_ins *ins)
+{
+    struct ir_ins *from = &build->block->ins[ins->a];
+    if (ins->op != IR_FCVTIF || (!ins->w32 && ins->size == 4)) {
+        return ins->op == IR_FCVTIF;
+    }
+    bool back = from->op == IR_FCVTFI && from->size == ins->size && from->sign == ins->sign &&
+                (from->w32 || !ins->w32);
+    from->bounded |= back;
+    return back;
+}
+
 static enum build_result build_convert(struct build *build, const struct isa_insn *insn,
                                        const struct float_row *row)
 {
@@ -121,6 +135,7 @@ static enum build_result build_convert(struct build *build, const struct isa_ins
     case FLOAT_FROM:
     case FLOAT_MOVE_FROM:
         ins.a = build_x(build, insn->rs1);
+        ins.quiet = build_is_exact(build, &ins);
         build_put_f(build, insn->rd, build_op(build, ins), row->w32);
         return BUILD_NEXT;
     case FLOAT_MOVE_TO: /* moves bits, boxed or not */
@@ -182,6 +197,13 @@ void build_need_float(struct build *build)
 static void build_static_mode(struct build *build, const struct isa_insn *insn,
                               const struct float_row *row)
 {
+    struct ir_ins ins = { .op = row->op, .w32 = row->w32, .size = row->size, .sign = row->sign };
+    if (row->op == IR_FCVTIF) {
+        ins.a = build_x(build, insn->rs1);
+    }
+    if (build_is_exact(build, &ins)) {
+        return;
+    }
     if (row->op == IR_FCVTIF && !row->w32 && row->sign) { /* the check is of a signed number */
         build_op(build, (struct ir_ins){ .op = IR_FEXACT, .a = build_x(build, insn->rs1) });
     } else {

@@ -101,10 +101,12 @@ static void build_fcsr_write(struct build *build, int32_t number, uint16_t value
         build_op(build, (struct ir_ins){ .op = IR_FMODE, .a = mode });
     }
     if (number == CSR_FFLAGS && value == build->flags) {
-        /* What is written is what was read, and only comparisons came between: C's isless. */
-        for (unsigned i = 0; i < build->compare_count; i++) {
-            build->block->ins[build->compares[i]].sub = 1;
+        /* What is written is what was read, and what came between need not raise any: C's isless
+         * and floor. */
+        for (unsigned i = 0; i < build->quiet_count; i++) {
+            build->block->ins[build->quiet[i]].quiet = true;
         }
+        build->converted = false;
     } else if (number != CSR_FRM) {
         value = build_binary(build, IR_AND, false, value, build_const(build, 31));
         build_op(build, (struct ir_ins){ .op = IR_FLAGSPUT, .a = value });

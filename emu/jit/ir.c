@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emu/jit/host/host.h"
+
 enum ir_kind {
     KIND_E = 0, KIND_V = 1, KIND_F = 2, KIND_R = 4, KIND_S = 8,
     KIND_V0 = KIND_V, KIND_V1 = KIND_V, KIND_V2 = KIND_V, KIND_VR = KIND_V | KIND_R,
@@ -62,13 +64,14 @@ bool ir_is_float(enum ir_op op)
 
 bool ir_raises_flags(enum ir_op op)
 {
-    return op >= IR_FADD && op <= IR_FCVTFI;
+    return op >= IR_FADD && op <= IR_FCVTFI && op != IR_FSGNJ && op != IR_FSGNJN &&
+           op != IR_FSGNJX;
 }
 
 bool ir_is_recovery(const struct ir_block *block, unsigned index)
 {
     const struct ir_ins *ins = &block->ins[index];
-    return (ir_kind[ins->op] & KIND_R) != 0 &&
+    return (ir_kind[ins->op] & KIND_R) != 0 && !host_stays(ins) &&
            (ins->group == 0 || block->group[ins->group].first == index);
 }
 

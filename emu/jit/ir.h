@@ -65,11 +65,12 @@ enum ir_fence {
 #define IR_NONE 0 /* operation 0 is always a NOP, so that 0 means "no value" */
 
 /* PASS(name): what makes code better and can be turned off, which leaves it right. The first three
- * work while a block is built, the next three on the whole block, the last three when it is run. */
+ * work while a block is built, the next four on the whole block, the last three when it is run. */
 #define IR_PASSES(PASS)                                                                       \
     PASS(fold)   /* constants and identities */                                               \
     PASS(follow) /* a block goes on at the target of a plain jump */                          \
     PASS(unroll) /* rounds of a loop over the block follow each other in it */              \
+    PASS(flags)  /* fflags are read where the block is left, not where nobody looks at them */ \
     PASS(puts)   /* PUTs that nobody sees are dropped */                                      \
     PASS(values) /* values that nobody uses are dropped */                                    \
     PASS(merge)  /* one probe of the TLB for several accesses */                              \
@@ -95,9 +96,12 @@ struct ir_ins {
                      * that it retires, 0 if it is an exception */
     uint8_t reg;    /* GET, PUT: guest register number */
     uint8_t group;  /* loads and stores: number in block->group, or 0: on its own */
-    uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode; comparisons:
-                     * 1: must raise no flag; EXITC, LEAVE: enum riscv_bank of what follows */
+    uint8_t sub;    /* enum ir_cond, enum ir_amo, SHADD's shift, static rounding mode; EXITC, LEAVE:
+                     * enum riscv_bank of what follows */
     uint8_t order;  /* atomics: enum ir_order; FENCE: enum ir_fence */
+    uint8_t late;   /* where the block may be left: guest register that takes fflags then, or 0 */
+    bool quiet;     /* comparisons, FCVTFI: must raise no flag; FCVTIF: cannot */
+    bool bounded;   /* FCVTFI: what is out of range must be a step, on any host */
     uint16_t a, b, c;
     uint16_t pc;    /* offset of the guest instruction in its page */
     uint16_t insns; /* guest instructions retired before this one in the block */
@@ -149,11 +153,15 @@ bool ir_makes_value(enum ir_op op);
 /* Whether the value it makes is floating point. */
 bool ir_is_float(enum ir_op op);
 
-/* Whether guest state must be exact when operation `index` runs: it may leave the block. */
+/* Whether guest state must be exact when operation `index` runs: it may leave the block, on this
+ * host. */
 bool ir_is_recovery(const struct ir_block *block, unsigned index);
 
 /* Whether it may raise floating-point flags. */
 bool ir_raises_flags(enum ir_op op);
+
+/* The pass `flags`: puts reading fflags off, at best to where the block is left. */
+void ir_delay_flags(struct ir_block *block);
 
 /* The pass `puts`: forgets PUTs that a later PUT overwrites before anybody could see them. */
 void ir_drop_dead_puts(struct ir_block *block);

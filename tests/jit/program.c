@@ -339,22 +339,62 @@ static void add_csr(struct maker *maker)
         writes[maker_pick(maker, sizeof writes / sizeof writes[0])]);
 }
 
-/* Floating-point flags saved, something that may raise some, and the flags put back: what isless,
- * floor and their like are. */
-static void add_saved_flags(struct maker *maker)
+/* To an integer in a static mode, and back. */
+static void add_rounding(struct maker *maker)
+{
+    static const enum isa_row_id rows[][2] = {
+        { INSN_fcvt_l_d, INSN_fcvt_d_l }, { INSN_fcvt_w_d, INSN_fcvt_d_w },
+        { INSN_fcvt_l_s, INSN_fcvt_s_l }, { INSN_fcvt_lu_d, INSN_fcvt_d_lu },
+        { INSN_fcvt_wu_s, INSN_fcvt_s_wu }, { INSN_fcvt_l_d, INSN_fcvt_s_l },
+        { INSN_fcvt_w_s, INSN_fcvt_s_w },
+    };
+    unsigned kind = maker_pick(maker, 7), mode = maker_pick(maker, 4);
+    unsigned between = 16 + maker_pick(maker, 8), from = maker_pick(maker, 32);
+    add(maker, rows[kind][0], between, from, 0, 0)->insn.rm = (uint8_t)mode;
+    add(maker, rows[kind][1], maker_pick(maker, 32), between, 0, 0)->insn.rm = (uint8_t)mode;
+}
+
+/* Something that may raise flags, or leave the block. */
+static void add_flagged(struct maker *maker, unsigned saved)
 {
     static const enum isa_row_id rows[] = { INSN_flt_d, INSN_fle_d, INSN_feq_d, INSN_flt_s,
-                                            INSN_fle_s, INSN_feq_s, INSN_fadd_d, INSN_fcvt_w_d };
+                                            INSN_fle_s, INSN_feq_s };
+    unsigned target = 16 + maker_pick(maker, 8);
+    struct program_item *item;
+    switch (maker_pick(maker, 16)) {
+    case 0: add(maker, INSN_fadd_d, maker_pick(maker, 32), target, 9, 0)->insn.rm = 7; return;
+    case 1: add(maker, INSN_fsgnjx_d, maker_pick(maker, 32), target, target, 0); return;
+    case 2: add(maker, INSN_fld, maker_pick(maker, 32), REG_DATA, 0, maker_offset(maker)); return;
+    case 3: add(maker, INSN_sw, 0, REG_DATA, saved, maker_offset(maker)); return;
+    case 4: add(maker, INSN_lw, saved, REG_DATA, 0, maker_offset(maker)); return;
+    case 5: add(maker, INSN_addi, saved, target, 0, 1); return;
+    case 6:
+    case 7:
+    case 8:
+        item = add(maker, maker_pick(maker, 2) ? INSN_beq : INSN_bne, 0, target, 0, 0);
+        item->fix = FIX_TARGET;
+        item->target = maker_forward(maker);
+        return;
+    case 9:
+    case 10: add_rounding(maker); return;
+    default:
+        add(maker, rows[maker_pick(maker, 6)], target, maker_pick(maker, 32),
+            maker_pick(maker, 32), 0);
+    }
+}
+
+/* Floating-point flags saved, something that may raise some, and mostly the flags put back: what
+ * isless, floor and their like are. */
+static void add_saved_flags(struct maker *maker)
+{
     unsigned saved = 12 + maker_pick(maker, 4);
     add(maker, INSN_csrrs, saved, 0, 0, 1);
     for (unsigned i = maker_pick(maker, 6); i > 0; i--) {
-        enum isa_row_id id = rows[maker_pick(maker, maker_pick(maker, 2) != 0 ? 6 : 8)];
-        struct program_item *item = add(maker, id, 16 + maker_pick(maker, 8),
-                                        maker_pick(maker, 32), maker_pick(maker, 32), 0);
-        item->insn.rs2 = id == INSN_fcvt_w_d ? 0 : item->insn.rs2;
-        item->insn.rm = id == INSN_fadd_d ? 7 : id == INSN_fcvt_w_d ? 1 : item->insn.rm;
+        add_flagged(maker, saved);
     }
-    add(maker, INSN_csrrw, maker_pick(maker, 2) != 0 ? 0 : saved, saved, 0, 1);
+    if (maker_pick(maker, 4) != 0) {
+        add(maker, INSN_csrrw, maker_pick(maker, 2) != 0 ? 0 : saved, saved, 0, 1);
+    }
 }
 
 /* Sets or clears one of SUM, MXR, MPRV, FS in mstatus or sstatus. */

@@ -43,6 +43,12 @@ struct jit_code {
 /* Whether this processor has all that the emitter uses; false and `error` name what is missing. */
 bool host_supported(GError **error);
 
+/* Whether an operation that leaves the block on some hosts never does on this one. */
+bool host_stays(const struct ir_ins *ins);
+
+/* Whether blocks can read fflags late (struct ir_ins, late). */
+extern const bool host_reads_flags_late;
+
 /* Emits the code every block needs (enter, leave, slow calls) at `rw`, for execution at `rx`.
  * Returns its size, or 0 if it does not fit. */
 size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size);

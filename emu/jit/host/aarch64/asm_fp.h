@@ -7,7 +7,8 @@
 enum a64_fp2 { A64_FMUL, A64_FDIV, A64_FADD, A64_FSUB, A64_FMAX, A64_FMIN };
 /* FCVT_S and FCVT_D convert to single and double; `wide` is the source. */
 enum a64_fp1 {
-    A64_FMOV, A64_FABS, A64_FNEG, A64_FSQRT, A64_FCVT_S, A64_FCVT_D, A64_FRINTX = 14, A64_FRINTI,
+    A64_FMOV, A64_FABS, A64_FNEG, A64_FSQRT, A64_FCVT_S, A64_FCVT_D, A64_FRINTN = 8, A64_FRINTP,
+    A64_FRINTM, A64_FRINTZ, A64_FRINTX = 14, A64_FRINTI,
 };
 /* a + n*m, a - n*m, -a - n*m, -a + n*m */
 enum a64_fp3 { A64_FMADD, A64_FMSUB, A64_FNMADD, A64_FNMSUB };

@@ -151,7 +151,7 @@ static void emit_fp_compare(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     int a = regs_read(&e->f, ins->a), b = regs_read(&e->f, ins->b);
-    bool quiet = ins->sub != 0;
+    bool quiet = ins->quiet;
     a64_fcmp(&e->as, !ins->w32, ins->op != IR_FEQ && !quiet, a, b);
     if (quiet) { /* a NaN is left to the interpreter */
         emit_cold(e, emit_cold_step, ins, a64_bcc(&e->as, CC_VS));
@@ -181,13 +181,15 @@ static void emit_from_integer(struct emitter *e, unsigned index)
     emit_box_result(e, ins, dst);
 }
 
-/* In the dynamic mode: rounded first, without a flag; what may be out of range goes to the
- * interpreter, and only what was in range may be inexact. */
-static void emit_to_integer_dynamic(struct emitter *e, const struct ir_ins *ins, int dst, int a)
+/* Rounded first, without a flag; what may be out of range goes to the interpreter, and only what
+ * was in range may be inexact. */
+static void emit_to_integer_rounded(struct emitter *e, const struct ir_ins *ins, int dst, int a)
 {
+    static const uint8_t ops[] = { [FPU_RNE] = A64_FRINTN, [FPU_RTZ] = A64_FRINTZ,
+                                   [FPU_RDN] = A64_FRINTM, [FPU_RUP] = A64_FRINTP };
     struct a64_asm *as = &e->as;
     bool wide = ins->size == 8;
-    a64_fp1(as, A64_FRINTI, !ins->w32, V_SCRATCH, a);
+    a64_fp1(as, ins->sub <= FPU_RUP ? ops[ins->sub] : A64_FRINTI, !ins->w32, V_SCRATCH, a);
     a64_fpx(as, A64_FCVTZS, wide, !ins->w32, !ins->sign, S1, V_SCRATCH);
     if (ins->sign) { /* both bounds become the upper one, whose successor overflows */
         a64_logic_rs(as, A64_EOR, wide, S0, S1, S1, A64_ASR, wide ? 63 : 31);
@@ -198,7 +200,9 @@ static void emit_to_integer_dynamic(struct emitter *e, const struct ir_ins *ins,
         a64_sum_ri(as, A64_SUBS, wide, A64_ZR, S0, 1);
         emit_cold(e, emit_cold_step, ins, a64_bcc(as, CC_LS));
     }
-    a64_fp1(as, A64_FRINTX, !ins->w32, V_SCRATCH, a);
+    if (!ins->quiet) {
+        a64_fp1(as, A64_FRINTX, !ins->w32, V_SCRATCH, a);
+    }
     a64_mov(as, dst, S1);
 }
 
@@ -212,10 +216,10 @@ static void emit_to_integer(struct emitter *e, unsigned index)
     a64_fcmp(&e->as, !ins->w32, false, a, a);
     emit_cold(e, emit_cold_step, ins, a64_bcc(&e->as, CC_VS));
     int dst = regs_write_fresh(&e->x, (uint16_t)index);
-    if (ins->sub <= FPU_RUP) {
+    if (ins->sub <= FPU_RUP && !ins->quiet && !ins->bounded) {
         a64_fpx(&e->as, ops[ins->sub], ins->size == 8, !ins->w32, !ins->sign, dst, a);
     } else {
-        emit_to_integer_dynamic(e, ins, dst, a);
+        emit_to_integer_rounded(e, ins, dst, a);
     }
     if (ins->size == 4) {
         a64_extend(&e->as, 4, true, dst, dst);
@@ -280,6 +284,14 @@ bool emit_float(struct emitter *e, unsigned index)
     case IR_FMVXF: case IR_FMVFX: emit_fp_moves(e, index); return true;
     default: return false;
     }
+}
+
+const bool host_reads_flags_late = false;
+
+bool host_stays(const struct ir_ins *ins)
+{
+    return ins->op == IR_FCVTIF || ((ins->op == IR_FEQ || ins->op == IR_FLT ||
+                                     ins->op == IR_FLE) && !ins->quiet);
 }
 
 void host_fp_begin(struct riscv_hart *hart)

@@ -11,6 +11,14 @@ bool host_supported(GError **error)
     return false;
 }
 
+const bool host_reads_flags_late = false;
+
+bool host_stays(const struct ir_ins *ins)
+{
+    (void)ins;
+    return false;
+}
+
 size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
 {
     (void)rw, (void)rx, (void)size;

@@ -250,6 +250,7 @@ void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason)
 
 void emit_cold_step(struct emitter *e, const struct emit_cold *cold)
 {
+    emit_late_flags(e, cold->ins);
     emit_count(e, cold->ins->insns);
     emit_leave(e, cold->ins->pc, JIT_STEP);
 }
@@ -294,6 +295,7 @@ bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *r
     e.f.host = &emit_regs_f;
     e.x.emitter = e.f.emitter = &e;
     e.f.floating = true;
+    memset(e.ordered, 0, block->count);
     ret_code->exits = 0;
     regs_begin(&e.x, block);
     regs_begin(&e.f, block);

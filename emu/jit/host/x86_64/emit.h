@@ -47,6 +47,7 @@ struct emitter {
     struct jit_code *code;
     uint64_t first_exit;
     const uint8_t *loop; /* where a jump to the block's own start goes */
+    bool ordered[IR_OPS_MAX]; /* floating-point values that are no NaNs that signal */
     unsigned cold_count;
     struct emit_cold cold[EMIT_COLD_MAX];
 };
@@ -96,6 +97,9 @@ void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason);
 /* Adds an exit whose jump (exit->jump) can be patched; it leads to its stub until then. Returns its
  * number. */
 uint16_t emit_patchable(struct emitter *e, const struct ir_ins *ins, const struct jit_exit *exit);
+
+/* In cold code: reads fflags, if the block had put that off. Takes rcx and rdx. */
+void emit_late_flags(struct emitter *e, const struct ir_ins *ins);
 
 /* Cold code that leaves to interpret the instruction. */
 void emit_cold_step(struct emitter *e, const struct emit_cold *cold);

@@ -32,6 +32,18 @@ static void emit_flags(struct emitter *e, enum x86_reg dst, enum x86_reg temp)
     x86_alu_rr(as, X86_OR, false, dst, temp);
 }
 
+void emit_late_flags(struct emitter *e, const struct ir_ins *ins)
+{
+    if (ins->late == 0) {
+        return;
+    }
+    int home = emit_regs_x.pinned[ins->late];
+    emit_flags(e, home == REGS_NONE ? RDX : home, RCX);
+    if (home == REGS_NONE) {
+        x86_store(&e->as, 8, x86_at(HART, HART_OFFSET(x) + 8 * ins->late), RDX);
+    }
+}
+
 static void emit_cold_put(struct emitter *e, const struct emit_cold *cold)
 {
     x86_store(&e->as, 1, x86_at(HART, HART_OFFSET(fflags)), cold->result);

@@ -15,6 +15,7 @@ _Static_assert(sizeof(struct jump_entry) == 16 && sizeof(struct fetch_entry) == 
 /* A branch has changed nothing yet and is run again. */
 static void emit_cold_before(struct emitter *e, const struct emit_cold *cold)
 {
+    emit_late_flags(e, cold->ins);
     emit_count(e, cold->ins->insns);
     emit_leave(e, cold->ins->pc, JIT_REQUEST);
 }
@@ -147,6 +148,7 @@ static void emit_exit(struct emitter *e, unsigned index)
 /* The taken side of a branch that needs more than a jump. */
 static void emit_cold_taken(struct emitter *e, const struct emit_cold *cold)
 {
+    emit_late_flags(e, cold->ins);
     emit_count(e, cold->ins->insns + 1u);
     emit_jump(e, cold->ins);
 }
@@ -187,7 +189,7 @@ static void emit_branch(struct emitter *e, unsigned index)
         emit_request_check(e, ins, emit_cold_before);
     }
     enum x86_cc cc = emit_condition(ins->sub);
-    if (!emit_same_page(ins->imm) || e->block->counting) {
+    if (!emit_same_page(ins->imm) || e->block->counting || ins->late != 0) {
         emit_compare(e, a, &b);
         emit_cold(e, emit_cold_taken, ins, x86_jcc(as, cc));
     } else if (ir_is_loop(e->block, ins->imm)) {

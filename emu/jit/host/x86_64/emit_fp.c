@@ -109,13 +109,49 @@ static void emit_sign(struct emitter *e, unsigned index)
     x86_vlogic(as, 0x56, dst, dst, t);
 }
 
+/* Whether the operation makes canonical NaNs only, which do not signal. */
+static bool emit_makes_quiet(enum ir_op op)
+{
+    return (op >= IR_FADD && op <= IR_FNMADD) || op == IR_FCVTFF || op == IR_FCVTIF;
+}
+
+static bool emit_is_sign(enum ir_op op)
+{
+    return op == IR_FSGNJ || op == IR_FSGNJN || op == IR_FSGNJX;
+}
+
+/* With flags to be read when the block is left, a NaN that signals must not get as far as an
+ * operation that raises "invalid" for it: an exponent of ones is left to the interpreter. */
+static void emit_order_check(struct emitter *e, const struct ir_ins *ins, uint16_t value,
+                             unsigned xmm)
+{
+    struct x86_asm *as = &e->as;
+    while (emit_is_sign(e->block->ins[value].op)) {
+        value = e->block->ins[value].a;
+    }
+    if (ins->late == 0 || e->ordered[value] || emit_makes_quiet(e->block->ins[value].op)) {
+        return;
+    }
+    enum x86_reg t = regs_scratch(&e->x);
+    x86_vmov_rx(as, !ins->w32, t, xmm);
+    if (!ins->w32) {
+        x86_shift_ri(as, X86_SHR, true, t, 32);
+    }
+    x86_alu_rr(as, X86_ADD, false, t, t);
+    x86_alu_ri(as, X86_CMP, false, t, ins->w32 ? -0x1000000 : -0x200000);
+    emit_cold(e, emit_cold_step, ins, x86_jcc(as, CC_AE));
+    e->ordered[value] = true;
+}
+
 static void emit_fp_compare(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     struct x86_asm *as = &e->as;
     unsigned a = (unsigned)regs_read(&e->f, ins->a);
     unsigned b = (unsigned)regs_read(&e->f, ins->b);
-    bool quiet = ins->sub != 0;
+    bool quiet = ins->quiet;
+    emit_order_check(e, ins, ins->a, a);
+    emit_order_check(e, ins, ins->b, b);
     if (quiet) { /* a NaN is left to the interpreter */
         x86_vcompare(as, 0x2e, !ins->w32, b, a);
         emit_cold(e, emit_cold_step, ins, x86_jcc(as, CC_P));
@@ -185,16 +221,29 @@ static uint8_t *emit_unsigned_check(struct emitter *e, const struct ir_ins *ins,
     return x86_jcc(as, CC_AE);
 }
 
-/* Rounding first would tell "inexact" of what turns out too large for 32 bits: a double's magnitude
- * must be below the largest such integer. */
-static uint8_t *emit_magnitude_check(struct emitter *e, unsigned xmm)
+/* A number's magnitude must be below the largest integer of the result's size, so that rounding it
+ * first does not tell "inexact" of what turns out too large. */
+static uint8_t *emit_magnitude_check(struct emitter *e, const struct ir_ins *ins, unsigned xmm)
 {
     struct x86_asm *as = &e->as;
-    x86_vmov_rx(as, true, RAX, xmm);
-    x86_shift_ri(as, X86_SHL, true, RAX, 1); /* drops the sign */
-    x86_mov_ri(as, RCX, 0x41dfffffffc00000u << 1, false);
-    x86_alu_rr(as, X86_CMP, true, RAX, RCX);
+    x86_vmov_rx(as, !ins->w32, RAX, xmm);
+    x86_shift_ri(as, X86_SHL, !ins->w32, RAX, 1); /* drops the sign */
+    if (ins->w32) {
+        x86_mov_ri(as, RCX, (ins->size == 4 ? 0x4f000000u : 0x5f000000u) << 1, false);
+    } else {
+        x86_mov_ri(as, RCX, (ins->size == 4 ? 0x41dfffffffc00000u : 0x43e0000000000000u) << 1,
+                   false);
+    }
+    x86_alu_rr(as, X86_CMP, !ins->w32, RAX, RCX);
     return x86_jcc(as, CC_AE);
+}
+
+#define ROUND_QUIET 8 /* in the control of vround: inexact is not raised */
+
+/* Whether rounding must come first: another mode than truncation, or nothing may be raised. */
+static bool emit_rounds_first(const struct ir_ins *ins)
+{
+    return ins->sub == FPU_RNE || ins->sub == FPU_RDN || ins->sub == FPU_RUP || ins->quiet;
 }
 
 static void emit_to_integer(struct emitter *e, unsigned index)
@@ -210,17 +259,20 @@ static void emit_to_integer(struct emitter *e, unsigned index)
     }
     unsigned from = a;
     bool truncate = ins->sub == FPU_RTZ;
-    if (ins->sub == FPU_RNE || ins->sub == FPU_RDN || ins->sub == FPU_RUP) {
-        static const uint8_t control[] = { [FPU_RNE] = 0, [FPU_RDN] = 1, [FPU_RUP] = 2 };
-        if (ins->sign && ins->size == 4 && !ins->w32) {
-            large = emit_magnitude_check(e, a);
+    if (emit_rounds_first(ins)) {
+        static const uint8_t control[] = { [FPU_RNE] = 0, [FPU_RTZ] = 3, [FPU_RDN] = 1,
+                                           [FPU_RUP] = 2 };
+        if (ins->sign && ins->quiet) {
+            bad = emit_magnitude_check(e, ins, a);
+        } else if (ins->sign && ins->size == 4 && !ins->w32) {
+            large = emit_magnitude_check(e, ins, a);
         }
         from = (unsigned)regs_scratch(&e->f);
-        x86_vround(as, !ins->w32, from, a, control[ins->sub]);
+        x86_vround(as, !ins->w32, from, a, control[ins->sub] | (ins->quiet ? ROUND_QUIET : 0));
         truncate = true;
     }
     x86_vcvt_fi(as, truncate ? 0x2c : 0x2d, !ins->w32, ins->size == 8 || !ins->sign, RAX, from);
-    if (ins->sign) { /* the smallest integer stands for "invalid" too */
+    if (bad == NULL) { /* the smallest integer stands for "invalid" too */
         x86_alu_ri(as, X86_CMP, ins->size == 8, RAX, 1);
         bad = x86_jcc(as, CC_O);
     }
@@ -308,6 +360,18 @@ bool emit_float(struct emitter *e, unsigned index)
     case IR_FCVTIF: emit_from_integer(e, index); return true;
     case IR_FCVTFI: emit_to_integer(e, index); return true;
     case IR_FMVXF: case IR_FMVFX: emit_fp_moves(e, index); return true;
+    default: return false;
+    }
+}
+
+const bool host_reads_flags_late = true;
+
+bool host_stays(const struct ir_ins *ins)
+{
+    switch ((enum ir_op)ins->op) {
+    case IR_FMUL: case IR_FDIV: case IR_FCVTFF: return true;
+    case IR_FEQ: case IR_FLT: case IR_FLE: return !ins->quiet;
+    case IR_FCVTIF: return ins->sign || ins->size == 4;
     default: return false;
     }
 }

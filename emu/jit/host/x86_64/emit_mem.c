@@ -122,6 +122,7 @@ static void emit_box(struct emitter *e, unsigned xmm)
 static void emit_cold_load(struct emitter *e, const struct emit_cold *cold)
 {
     const struct ir_ins *ins = cold->ins;
+    emit_late_flags(e, ins);
     emit_slow_arguments(e, cold, 0);
     emit_call_thunk(e, emit_thunks.load);
     if (ins->op == IR_LOADF) {
@@ -156,6 +157,7 @@ static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
     x86_bind_here(&e->as, straddles);
     x86_bind_here(&e->as, single);
+    emit_late_flags(e, cold->ins);
     emit_count(e, cold->ins->insns);
     struct jit_exit exit = { .target = cold->ins->pc, .single = true };
     exit.jump = (uint32_t)(x86_jmp_aligned(&e->as) - e->as.start);
@@ -255,6 +257,7 @@ static void emit_load(struct emitter *e, unsigned index)
 
 static void emit_cold_store(struct emitter *e, const struct emit_cold *cold)
 {
+    emit_late_flags(e, cold->ins);
     if (cold->ins->op == IR_STOREF) {
         x86_vmov_rx(&e->as, true, RDX, (unsigned)cold->result);
     } else {
