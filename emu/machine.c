@@ -61,11 +61,34 @@ void machine_pause(struct machine *machine)
     machine->running = false;
 }
 
+static void machine_serve_stop(void *opaque)
+{
+    machine_pause(opaque);
+}
+
+void machine_stop_for(struct machine *machine, const char *why)
+{
+    if (machine->stopped_why == NULL) {
+        machine->stopped_why = g_strdup(why);
+        aio_bh_schedule(machine->stop_bh);
+    }
+    if (machine->on_stop != NULL) {
+        machine->on_stop(why);
+    }
+}
+
+const char *machine_stopped_why(const struct machine *machine)
+{
+    return machine->stopped_why;
+}
+
 void machine_resume(struct machine *machine)
 {
     if (machine->running) {
         return;
     }
+    g_clear_pointer(&machine->stopped_why, g_free);
+    machine_resume_disks(machine);
     machine->running = true;
     aio_clock_start(&machine->clock);
     for (unsigned i = 0; i < machine->hart_count; i++) {
@@ -230,7 +253,8 @@ static bool machine_check(const struct machine_config *config, GError **error)
         config->ram_size % host_page_size() != 0) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "%" PRIu64 " bytes of memory: the virt machine takes 4 MiB to 1 TiB, in whole "
-                    "pages", config->ram_size);
+                    "pages",
+                    config->ram_size);
         return false;
     }
     if (config->engine != NULL && machine_find_engine(config->engine) == NULL) {
@@ -268,7 +292,9 @@ static bool machine_check_boot(struct machine *machine, const struct machine_con
         .dtb = config->dtb,
         .tree_only = tree_only,
         .flash_entry = config->flash[0].path != NULL ? virt_slots[VIRT_FLASH0].base : 0,
-        .tree = { .harts = config->harts, .ram_size = config->ram_size, .isa = harts->isa,
+        .tree = { .harts = config->harts,
+                  .ram_size = config->ram_size,
+                  .isa = harts->isa,
                   .sv48 = config->sv48,
                   .flash = config->flash[0].path != NULL || config->flash[1].path != NULL },
     };
@@ -293,8 +319,8 @@ static bool machine_add_memory(struct machine *machine, const struct machine_con
     };
     return host_memory_create(&machine->ram, "tinamou-ram", config->ram_size, error) &&
            host_memory_create(&machine->mrom, "tinamou-mrom", mrom->size, error) &&
-           bus_add_memory(machine->bus, dram->name, dram->base, config->ram_size,
-                          machine->ram.base, true, error) &&
+           bus_add_memory(machine->bus, dram->name, dram->base, config->ram_size, machine->ram.base,
+                          true, error) &&
            bus_add_memory(machine->bus, mrom->name, mrom->base, mrom->size, machine->mrom.base,
                           false, error) &&
            machine_add_flash(machine, config, error);
@@ -355,6 +381,8 @@ static struct machine *machine_alloc(const struct machine_config *config, struct
     machine->no_reboot = config->no_reboot;
     machine->start_paused = config->start_paused;
     machine->clipboard = config->clipboard;
+    machine->on_stop = config->on_stop;
+    machine->stop_bh = aio_bh_new(ctx, "machine-stop", machine_serve_stop, machine);
     atomic_init(&machine->end_wanted, MACHINE_NO_END);
     aio_clock_init_virtual(&machine->clock);
     host_mutex_init(&machine->lock);
@@ -373,9 +401,8 @@ struct machine *machine_new(const struct machine_config *config, struct aio_cont
     struct machine *machine = machine_alloc(config, ctx);
     if (machine_check_boot(machine, config, false, error) &&
         machine_open_backends(machine, config, error) &&
-        machine_add_memory(machine, config, error) &&
-        machine_add_devices(machine, config, error) && machine_add_harts(machine, config, error) &&
-        machine_start_harts(machine, error)) {
+        machine_add_memory(machine, config, error) && machine_add_devices(machine, config, error) &&
+        machine_add_harts(machine, config, error) && machine_start_harts(machine, error)) {
         machine_apply_reset(machine);
         return machine;
     }
@@ -408,6 +435,8 @@ void machine_free(struct machine *machine)
     machine_free_flash(machine);
     host_memory_destroy(&machine->mrom);
     host_memory_destroy(&machine->ram);
+    aio_bh_delete(machine->stop_bh);
+    g_free(machine->stopped_why);
     aio_context_drop_clock(machine->ctx, &machine->clock);
     aio_clock_finish(&machine->clock);
     aio_context_set_lock(machine->ctx, NULL);

@@ -31,9 +31,13 @@ struct machine_drive {
     char *id;
     char *path;
     char *serial;
+    char *format;         /* NULL: by what the image says */
     uint64_t memory_size; /* with no path: a disk in memory of so many bytes, which is lost */
-    bool read_only, snapshot, sync_each, ignore_flush, discard;
+    bool read_only, snapshot, discard;
+    enum block_cache cache;
     enum block_detect detect_zeroes;
+    enum block_on_error on_read_error, on_write_error;
+    struct throttle_limits limits;
 };
 
 /* A network (-netdev user). */
@@ -112,6 +116,8 @@ struct machine_config {
     GHashTable *chardevs;        /* id -> struct chardev, for the ports of consoles */
     struct clipboard *clipboard; /* made by the caller like these; NULL: none */
     GHashTable *audios;          /* id -> struct audio, made by the caller too */
+    /* Hears why the machine stopped by itself (a disk that is full); NULL: nobody. */
+    void (*on_stop)(const char *why);
 };
 
 /* Why machine_run returned. */
@@ -155,6 +161,12 @@ void machine_pause(struct machine *machine);
 
 /* Lets them go on. Machine thread. */
 void machine_resume(struct machine *machine);
+
+/* Why the machine stopped by itself and waits for machine_resume; NULL: it did not. */
+const char *machine_stopped_why(const struct machine *machine);
+
+/* The disk of a drive, NULL if there is none of that id; owned by the machine. */
+struct block *machine_block(const struct machine *machine, const char *id);
 
 /* Whether the guest runs now. */
 bool machine_running(const struct machine *machine);

@@ -7,6 +7,7 @@ static void drive_free(void *opaque)
     g_free(drive->id);
     g_free(drive->path);
     g_free(drive->serial);
+    g_free(drive->format);
     g_free(drive);
 }
 

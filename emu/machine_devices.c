@@ -26,26 +26,53 @@ static void net_free_value(void *net)
     net_free(net);
 }
 
+/* In a coroutine of the disk's: the harts are stopped from the loop. */
+static void machine_stop_for_disk(void *opaque, struct block *block, const char *why)
+{
+    (void)block;
+    machine_stop_for(opaque, why);
+}
+
+/* Lets requests that failed be made again. */
+void machine_resume_disks(struct machine *machine)
+{
+    GHashTableIter iter;
+    void *block;
+    g_hash_table_iter_init(&iter, machine->blocks);
+    while (g_hash_table_iter_next(&iter, NULL, &block)) {
+        block_resume(block);
+    }
+}
+
+struct block *machine_block(const struct machine *machine, const char *id)
+{
+    return g_hash_table_lookup(machine->blocks, id);
+}
+
 static bool machine_open_drive(struct machine *machine, const struct machine_drive *drive,
                                GError **error)
 {
     const struct block_options options = {
         .path = drive->path,
         .memory_size = drive->memory_size,
+        .format = drive->format,
         .read_only = drive->read_only,
         .snapshot = drive->snapshot,
-        .sync_each = drive->sync_each,
-        .ignore_flush = drive->ignore_flush,
         .discard = drive->discard,
+        .cache = drive->cache,
         .detect_zeroes = drive->detect_zeroes,
+        .on_read_error = drive->on_read_error,
+        .on_write_error = drive->on_write_error,
+        .limits = drive->limits,
     };
     if (g_hash_table_contains(machine->blocks, drive->id)) {
         return machine_fail(error, "drive id '%s' is given twice%s", drive->id, "");
     }
-    struct block *block = block_open_raw(machine->ctx, machine->pool, &options, error);
+    struct block *block = block_open(machine->ctx, machine->pool, &options, error);
     if (block == NULL) {
         return false;
     }
+    block_set_stop(block, machine_stop_for_disk, machine);
     g_hash_table_insert(machine->blocks, g_strdup(drive->id), block);
     return true;
 }

@@ -48,6 +48,9 @@ struct machine {
     struct htif *htif; /* NULL: the program has no host-target interface */
 
     bool running, no_reboot, start_paused;
+    struct aio_bh *stop_bh;
+    void (*on_stop)(const char *why);
+    char *stopped_why; /* what the machine was stopped for by itself; NULL: it was not */
     /* What somebody asked for; any thread sets, the machine thread takes. */
     atomic_bool reset_wanted;
     _Atomic int64_t end_wanted; /* MACHINE_NO_END, or enum machine_end << 32 | status */
@@ -60,6 +63,13 @@ struct machine {
 
 /* Asks machine_run to return; the first one counts. Any thread. */
 void machine_end(struct machine *machine, enum machine_end how, int status);
+
+/* Pauses the machine soon, for a reason that people are told, until machine_resume. Machine
+ * thread, anywhere in the loop. */
+void machine_stop_for(struct machine *machine, const char *why);
+
+/* Lets disks make what failed again. */
+void machine_resume_disks(struct machine *machine);
 
 /* A guest's wish to reboot: a reset, or the end with -no-reboot. Any thread. */
 void machine_guest_reboot(struct machine *machine);

@@ -3,24 +3,19 @@
 
 #include <string.h>
 
+#include "emu/block/manage.h"
 #include "ui/keys.h"
 #include "ui/usage.h"
 
 enum drive_interface { IF_VIRTIO, IF_NONE, IF_PFLASH };
-enum drive_cache {
-    CACHE_WRITEBACK,
-    CACHE_NONE,
-    CACHE_WRITETHROUGH,
-    CACHE_DIRECTSYNC,
-    CACHE_UNSAFE
-};
 enum drive_media { MEDIA_DISK, MEDIA_CDROM };
 enum drive_discard { DISCARD_IGNORE, DISCARD_OFF, DISCARD_UNMAP, DISCARD_ON };
 
 struct drive_keys {
     char *file, *id, *format, *serial;
-    unsigned interface, cache, media, discard, detect_zeroes;
+    unsigned interface, cache, media, discard, detect_zeroes, on_read_error, on_write_error;
     uint64_t unit;
+    uint64_t bytes[THROTTLE_KINDS], requests[THROTTLE_KINDS];
     bool read_only, snapshot;
 };
 
@@ -31,10 +26,17 @@ static const char *const medias[] = { "disk", "cdrom", NULL };
 static const char *const ios[] = { "threads", "native", "io_uring", NULL };
 static const char *const discards[] = { "ignore", "off", "unmap", "on", NULL };
 static const char *const detects[] = { "off", "on", "unmap", NULL };
-static const char *const reports[] = { "report", NULL };
+static const char *const on_errors[] = { "report", "ignore", "stop", "enospc", NULL };
 
 #define FLASH_BANKS  2
 #define DRIVE(field) offsetof(struct drive_keys, field)
+
+/* How much a second; QEMU's names. */
+#define LIMIT(name, field, help)                                                                   \
+    {                                                                                              \
+        "throttling." name, KEY_NUMBER, DRIVE(field), help, NULL, LIMIT_MAX                        \
+    }
+#define LIMIT_MAX 1000000000000000ull
 
 static const struct key_row drive_rows[] = {
     { "file", KEY_STRING, DRIVE(file), "the image", NULL, 0 },
@@ -52,8 +54,14 @@ static const struct key_row drive_rows[] = {
     { "discard", KEY_CHOICE, DRIVE(discard), "unmap: the host gets room back", discards, 0 },
     { "detect-zeroes", KEY_CHOICE, DRIVE(detect_zeroes), "writes of zeros alone take no room",
       detects, 0 },
-    { "werror", KEY_FIXED, 0, "the guest hears of errors", reports, 0 },
-    { "rerror", KEY_FIXED, 0, "the guest hears of errors", reports, 0 },
+    { "werror", KEY_CHOICE, DRIVE(on_write_error), "what a write that fails does", on_errors, 0 },
+    { "rerror", KEY_CHOICE, DRIVE(on_read_error), "what a read that fails does", on_errors, 0 },
+    LIMIT("bps-total", bytes[THROTTLE_TOTAL], "bytes a second"),
+    LIMIT("bps-read", bytes[THROTTLE_READ], "the same of reads"),
+    LIMIT("bps-write", bytes[THROTTLE_WRITE], "the same of writes"),
+    LIMIT("iops-total", requests[THROTTLE_TOTAL], "requests a second"),
+    LIMIT("iops-read", requests[THROTTLE_READ], "the same of reads"),
+    LIMIT("iops-write", requests[THROTTLE_WRITE], "the same of writes"),
     { NULL, KEY_FIXED, 0, NULL, NULL, 0 },
 };
 
@@ -62,18 +70,25 @@ static bool drive_check(struct plan *plan, const struct drive_keys *keys, GError
     if (!keys->file || !*keys->file) {
         return usage_error(error, "-drive: which image? Say file=FILE");
     }
-    if (keys->format && strcmp(keys->format, "raw") != 0) {
+    if (keys->format && !block_driver_find(keys->format)) {
         return usage_error(error,
-                           "-drive: format=%s is not supported: convert '%s' with 'qemu-img "
-                           "convert -O raw' and say format=raw",
+                           "-drive: there is no image format '%s': convert '%s' with 'tinamou img "
+                           "convert -O qcow2' and say format=qcow2",
                            keys->format, keys->file);
+    }
+    if (keys->on_read_error == ON_ERROR_ENOSPC) {
+        return usage_error(error, "-drive: rerror=enospc: reads need no space; say rerror=report, "
+                                  "ignore or stop");
     }
     if (keys->interface == IF_NONE && !keys->id) {
         return usage_error(
             error, "-drive: '%s' with if=none needs id=NAME, which -device refers to", keys->file);
     }
-    if (!keys->format) {
-        plan_warn(plan, "'%s' is taken for a raw image: say format=raw to confirm", keys->file);
+    if (!keys->format && keys->interface != IF_PFLASH) {
+        plan_warn(plan,
+                  "-drive: the format of '%s' is guessed: say format=raw or another to be "
+                  "sure",
+                  keys->file);
     }
     return true;
 }
@@ -104,10 +119,14 @@ static void drive_add(struct plan *plan, const struct drive_keys *keys)
     drive->serial = g_strdup(keys->serial);
     drive->read_only = keys->read_only || keys->media == MEDIA_CDROM;
     drive->snapshot = keys->snapshot;
-    drive->sync_each = keys->cache == CACHE_WRITETHROUGH || keys->cache == CACHE_DIRECTSYNC;
-    drive->ignore_flush = keys->cache == CACHE_UNSAFE;
+    drive->format = g_strdup(keys->format);
     drive->discard = keys->discard >= DISCARD_UNMAP;
-    drive->detect_zeroes = keys->detect_zeroes; /* the same order */
+    drive->cache = keys->cache; /* these have the order of their names above */
+    drive->detect_zeroes = keys->detect_zeroes;
+    drive->on_read_error = keys->on_read_error;
+    drive->on_write_error = keys->on_write_error;
+    memcpy(drive->limits.bytes, keys->bytes, sizeof(keys->bytes));
+    memcpy(drive->limits.requests, keys->requests, sizeof(keys->requests));
     g_ptr_array_add(plan->config.drives, drive);
     if (keys->interface == IF_VIRTIO) {
         struct machine_device *device = plan_add_device(plan->tail, DEVICE_BLK);
@@ -118,7 +137,7 @@ static void drive_add(struct plan *plan, const struct drive_keys *keys)
 
 bool option_drive(struct plan *plan, const char *value, GError **error)
 {
-    struct drive_keys keys = { .unit = FLASH_BANKS };
+    struct drive_keys keys = { .unit = FLASH_BANKS, .on_write_error = ON_ERROR_ENOSPC };
     bool taken = keys_parse("-drive", value, NULL, drive_rows, &keys, error) &&
                  drive_check(plan, &keys, error);
     if (taken && keys.interface == IF_PFLASH) {

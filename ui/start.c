@@ -82,6 +82,13 @@ static void run_finding(void *opaque, const char *text)
     fprintf(stderr, "tinamou: %s\n", text);
 }
 
+/* A disk is full, or fails: the machine stands until somebody says 'cont'. */
+static void run_stopped(const char *why)
+{
+    fprintf(stderr, "tinamou: the machine is stopped: %s; 'cont' in the monitor tries again\n",
+            why);
+}
+
 static bool pidfile_write(struct run *run, GError **error)
 {
     const char *path = run->plan->pidfile;
@@ -126,6 +133,7 @@ static bool run_make(struct run *run, GError **error)
         return false;
     }
     config->clipboard = clipboard_new(run->ctx);
+    config->on_stop = run_stopped;
     run->sounds = sounds_new(run->plan, error);
     if (!run->sounds) {
         return false;

@@ -1,7 +1,7 @@
 /*
- * Disks behind block devices: asynchronous requests that complete on the context.
+ * Disks behind block devices: requests with a callback, on top of the root node of a graph.
  *
- * A request is lent to the driver from block_submit until `done` is called, exactly once, from
+ * A request is lent to the disk from block_submit until `done` is called, exactly once, from
  * aio_poll. All calls on the context's home thread, unless they say otherwise.
  */
 #pragma once
@@ -13,12 +13,15 @@
 #include <glib.h>
 
 #include "aio/context.h"
-#include "aio/fileio.h"
+#include "aio/request.h"
 #include "aio/threadpool.h"
+#include "emu/block/throttle.h"
 #include "platform/file.h"
 
 struct block;
+struct block_node;
 struct block_request;
+struct coroutine;
 
 enum block_op {
     BLOCK_READ,
@@ -28,8 +31,25 @@ enum block_op {
     BLOCK_DISCARD, /* nobody will read these `size` bytes before they are written again: a hint */
 };
 
+/* When a write is where (cache=). */
+enum block_cache {
+    CACHE_WRITEBACK,    /* in the host's page cache until a flush */
+    CACHE_NONE,         /* in the disk's own cache until a flush */
+    CACHE_WRITETHROUGH, /* on stable storage before it is done */
+    CACHE_DIRECTSYNC,   /* that, around the page cache */
+    CACHE_UNSAFE,       /* somewhere: flushes do nothing */
+};
+
 /* What becomes of writes of nothing but zeros (detect-zeroes=). */
 enum block_detect { DETECT_OFF, DETECT_ZEROES, DETECT_RELEASE };
+
+/* What becomes of a request that fails (rerror=, werror=). */
+enum block_on_error {
+    ON_ERROR_REPORT, /* the guest hears of it */
+    ON_ERROR_IGNORE, /* the guest hears that all is well */
+    ON_ERROR_STOP,   /* the machine stops, the request is kept and made again by block_resume */
+    ON_ERROR_ENOSPC, /* stop if there is no space left, else report */
+};
 
 typedef void block_done_fn(struct block_request *request, int result);
 
@@ -41,11 +61,13 @@ struct block_request {
     unsigned vec_count;
     uint64_t size; /* of the last two, which have no vec */
     bool release;  /* BLOCK_ZEROES: the host may take the room back, if the disk allows that */
-    block_done_fn *done; /* result: 0 or a negative enum file_error */
-    /* Private to the driver. */
+    block_done_fn *done; /* result: 0 or a negative enum file_error. Does not poll. */
+    /* Private to the disk. */
     struct block *block;
-    struct file_request file;
-    bool withdrawn; /* guarded by the driver's lock */
+    struct aio_request tracked;
+    bool submitting; /* still in block_submit */
+    bool lent;       /* the graph has `vec` */
+    bool withdrawn;
     int result;
     struct block_request *next;
 };
@@ -53,22 +75,25 @@ struct block_request {
 struct block_options {
     const char *path;     /* NULL: there is no image, all of the disk is in memory, */
     uint64_t memory_size; /* this many bytes of it, zeros at first */
+    const char *format;   /* NULL: by what the image says */
     bool read_only;
-    bool snapshot;     /* writes go to memory and are lost at the end (-snapshot) */
-    bool sync_each;    /* cache=writethrough, directsync */
-    bool ignore_flush; /* cache=unsafe */
-    bool discard;      /* the host takes room back that the guest does not need any more */
+    bool snapshot; /* writes go to memory and are lost at the end (-snapshot) */
+    bool discard;  /* the host takes room back that the guest does not need any more */
+    enum block_cache cache;
     enum block_detect detect_zeroes;
+    enum block_on_error on_read_error, on_write_error;
+    struct throttle_limits limits;
 };
 
-/* Opens a raw image and locks it against other writers; NULL and `error` name the file and why. */
-struct block *block_open_raw(struct aio_context *ctx, struct thread_pool *pool,
-                             const struct block_options *options, GError **error);
+/* Opens an image and locks it against other writers; NULL and `error` name the file and why. */
+struct block *block_open(struct aio_context *ctx, struct thread_pool *pool,
+                         const struct block_options *options, GError **error);
 
-/* Waits for requests in flight, flushes and closes; accepts NULL. */
+/* Waits for requests in flight, ends those that wait for block_resume, flushes and closes; accepts
+ * NULL. */
 void block_close(struct block *block);
 
-/* Length in bytes. */
+/* Length in bytes. Any thread. */
 uint64_t block_size(const struct block *block);
 
 /* Whether writes are refused. */
@@ -80,22 +105,49 @@ bool block_discards(const struct block *block);
 /* Path for reports; "memory" if there is none. */
 const char *block_path(const struct block *block);
 
-/* How many requests there have been. Home thread. */
+/* Name of the image's format. */
+const char *block_format(const struct block *block);
+
+/* How many requests there have been. Any thread. */
 uint64_t block_submitted(const struct block *block);
 
-/* Starts a request; `done` comes later, also for errors. What lies behind the end of the image
- * reads as zeros up to the next multiple of 512, and a write there makes the image longer; a
- * request beyond that is an error. Flush: every write that was done before it was submitted is on
- * stable storage once it is done. */
+/* The root of its graph, for who looks after images: snapshots, resizing. */
+struct block_node *block_root(struct block *block);
+
+/* Starts a request; `done` comes later, also for errors. A request beyond the end is an error.
+ * Flush: every write that was done before it was submitted is on stable storage once it is done. */
 void block_submit(struct block *block, struct block_request *request);
 
 /* Takes a request's memory back: a request that has not begun is dropped, one that has is waited
  * for. After the return nobody touches what `vec` points to; `done` still comes, with an error or
- * not. For a guest that resets a device. Any thread. */
+ * not. For a guest that resets a device. Home thread, or while that can run no callback. */
 void block_cancel(struct block *block, struct block_request *request);
 
 /* Requests submitted and not yet done. */
 unsigned block_in_flight(const struct block *block);
 
-/* Runs the loop until no request is in flight. */
+/* Runs the loop until no request is in flight. Those that wait for block_resume would wait forever:
+ * there are none. */
 void block_drain(struct block *block);
+
+/* Called in the loop when a request could not be done and the machine must stop for it; `why` is a
+ * sentence with the path. */
+typedef void block_stop_fn(void *opaque, struct block *block, const char *why);
+
+/* Who hears of that; without it errors are reported to the guest. Before the first request. */
+void block_set_stop(struct block *block, block_stop_fn *stop, void *opaque);
+
+/* Requests that wait for block_resume. */
+unsigned block_stopped(const struct block *block);
+
+/* Makes what was kept again. */
+void block_resume(struct block *block);
+
+/* Changes the length of disk and image; `error` says why it cannot be. Not in a coroutine. */
+bool block_resize(struct block *block, uint64_t size, GError **error);
+
+/* Called in the loop after the length changed. */
+typedef void block_resized_fn(void *opaque);
+
+/* The device that hears of it, or NULL for nobody. */
+void block_set_resized(struct block *block, block_resized_fn *resized, void *opaque);

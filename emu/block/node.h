@@ -184,6 +184,6 @@ void node_withdraw(struct block_node *node, const struct host_vec *vec, unsigned
 
 /* --- without a coroutine --- */
 
-/* Runs `fn` in a coroutine of `ctx` and waits for its end, polling. By a thread that has a context:
- * this one, or another while the thread of `ctx` runs it. */
+/* Runs `fn` in a coroutine of `ctx` and waits for its end, polling. By the thread of `ctx` (a
+ * thread without any context becomes it), or of another context while that thread runs. */
 void block_run(struct aio_context *ctx, coroutine_fn *fn, void *opaque);

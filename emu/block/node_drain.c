@@ -77,11 +77,20 @@ static bool call_runs(void *opaque)
     return !atomic_load(&((struct block_call *)opaque)->over);
 }
 
+/* In the context of this thread it begins at once, so that what need not wait polls nothing. */
 void block_run(struct aio_context *ctx, coroutine_fn *fn, void *opaque)
 {
-    struct aio_context *here = aio_context_current();
-    struct block_call call = { .fn = fn, .opaque = opaque, .waiter = here != NULL ? here : ctx };
+    struct block_call call = { .fn = fn, .opaque = opaque };
+    struct coroutine *co = coroutine_create("block-run", call_main, &call);
     assert(!coroutine_in() && "a coroutine calls it directly");
-    aio_co_schedule(ctx, coroutine_create("block-run", call_main, &call));
+    if (aio_context_current() == NULL) {
+        aio_context_set_home(ctx);
+    }
+    call.waiter = aio_context_current();
+    if (call.waiter == ctx) {
+        coroutine_enter(co);
+    } else {
+        aio_co_schedule(ctx, co);
+    }
     aio_wait_while(call.waiter, call_runs, &call, "a block operation runs");
 }

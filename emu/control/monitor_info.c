@@ -10,7 +10,14 @@
 static void info_status(struct monitor_call *call)
 {
     bool running = machine_running(call->options->machine);
-    g_string_append_printf(call->out, "VM status: %s\n", running ? "running" : "paused");
+    const char *why = machine_stopped_why(call->options->machine);
+    g_string_append_printf(call->out, "VM status: %s\n",
+                           running ? "running"
+                           : why   ? "paused (io-error)"
+                                   : "paused");
+    if (why) {
+        g_string_append_printf(call->out, "%s; 'cont' tries again\n", why);
+    }
 }
 
 static void info_version(struct monitor_call *call)
@@ -56,11 +63,17 @@ static void info_block(struct monitor_call *call)
     for (guint i = 0; i < config->drives->len; i++) {
         const struct machine_drive *drive = config->drives->pdata[i];
         const struct machine_device *device = device_of(config, DEVICE_BLK, drive->id);
-        g_string_append_printf(call->out, "%s: %s (raw%s%s)\n", drive->id,
-                               drive->path ? drive->path : "memory",
-                               drive->read_only ? ", read-only" : "",
+        const struct block *block = machine_block(call->options->machine, drive->id);
+        g_string_append_printf(call->out, "%s: %s (%s%s%s)\n", drive->id, block_path(block),
+                               block_format(block), drive->read_only ? ", read-only" : "",
                                drive->snapshot ? ", snapshot" : "");
         g_string_append_printf(call->out, "    Attached to: %s\n", device ? device->id : "nothing");
+        g_string_append_printf(call->out, "    Size: %" PRIu64 " bytes, requests: %" PRIu64 "\n",
+                               block_size(block), block_submitted(block));
+        if (block_stopped(block) > 0) {
+            g_string_append_printf(call->out, "    I/O status: %u requests failed and wait\n",
+                                   block_stopped(block));
+        }
     }
 }
 

@@ -14,11 +14,11 @@ static struct block *block;
 static struct virtio_device *blk_make(struct driver *d)
 {
     static const uint8_t image[DISK_SIZE];
-    const struct block_options options = { .path = "disk" };
+    const struct block_options options = { .path = "disk", .format = "raw" };
     fake_file_reset();
     fake_file_put("disk", image, sizeof(image));
     pool = thread_pool_new(d->ctx, 2, NULL);
-    block = block_open_raw(d->ctx, pool, &options, NULL);
+    block = block_open(d->ctx, pool, &options, NULL);
     g_assert_nonnull(block);
     return virtio_blk_new("disk0", &d->services, block, "serial", NULL);
 }

@@ -57,7 +57,7 @@ static void test_guide(void)
     g_assert_true(config->start_paused);
     const struct machine_drive *drive = config->drives->pdata[0];
     g_assert_cmpstr(drive->path, ==, "disk.img");
-    g_assert_true(drive->sync_each);
+    g_assert_cmpuint(drive->cache, ==, CACHE_WRITETHROUGH);
     g_assert_false(drive->read_only);
     const struct machine_net *net = config->nets->pdata[0];
     g_assert_cmpuint(g_strv_length(net->hostfwd), ==, 2);

@@ -34,7 +34,7 @@ static void setup(const struct block_options *options)
     g_assert_no_error(error);
     b.pool = thread_pool_new(b.ctx, 4, &error);
     g_assert_no_error(error);
-    b.block = block_open_raw(b.ctx, b.pool, options, &error);
+    b.block = block_open(b.ctx, b.pool, options, &error);
     g_assert_no_error(error);
 }
 
@@ -84,7 +84,7 @@ static void test_transfer(void)
 {
     uint8_t data[4096], back[4096];
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     g_assert_cmpuint(block_size(b.block), ==, SIZE);
     g_assert_cmpstr(block_path(b.block), ==, "disk");
     g_assert_false(block_read_only(b.block));
@@ -104,7 +104,7 @@ static void test_pieces(void)
 {
     uint8_t a[512], c[1024], d[512];
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     struct host_vec vec[] = { { a, sizeof(a) }, { c, sizeof(c) }, { d, sizeof(d) } };
     struct block_request request = {
         .op = BLOCK_READ, .offset = 512, .vec = vec, .vec_count = 3, .done = done
@@ -125,7 +125,7 @@ static void test_cached(void)
     struct block_request request[REQUESTS];
     struct host_vec vec[REQUESTS];
     put_image(SIZE + 100);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     for (unsigned round = 0; round < 4; round++) {
         fake_file_set_cached(round % 2 == 1);
         memset(data, 0xee, sizeof(data));
@@ -160,7 +160,7 @@ static void test_concurrent(void)
     struct block_request request[REQUESTS];
     struct host_vec vec[REQUESTS];
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     for (unsigned i = 0; i < REQUESTS; i++) {
         memset(data[i], (int)i + 1, sizeof(data[i]));
         vec[i] = (struct host_vec){ data[i], sizeof(data[i]) };
@@ -181,7 +181,7 @@ static void test_odd_size(void)
 {
     uint8_t data[1024];
     put_image(1300);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     memset(data, 0xff, sizeof(data));
     g_assert_cmpint(run(BLOCK_READ, data, 1024, 512), ==, 0);
     for (unsigned i = 0; i < 1024; i++) {
@@ -201,7 +201,7 @@ static void test_read_only(void)
 {
     uint8_t data[512] = { 0 };
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk", .read_only = true });
+    setup(&(struct block_options){ .path = "disk", .format = "raw", .read_only = true });
     g_assert_true(block_read_only(b.block));
     g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, FILE_ERROR_READ_ONLY);
     g_assert_cmpint(run(BLOCK_READ, data, 512, 0), ==, 0);
@@ -216,7 +216,7 @@ static void test_flush(void)
 {
     uint8_t first[512], second[512];
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     memset(first, 1, sizeof(first));
     memset(second, 2, sizeof(second));
     g_assert_cmpint(run(BLOCK_WRITE, first, 512, 0), ==, 0);
@@ -237,7 +237,7 @@ static void test_cache_modes(void)
 {
     uint8_t data[512] = { 9 };
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk", .sync_each = true });
+    setup(&(struct block_options){ .path = "disk", .format = "raw", .cache = CACHE_WRITETHROUGH });
     g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, 0);
     g_assert_cmpuint(fake_file_count(FAKE_FILE_FLUSH), ==, 1);
     fake_file_power_cut();
@@ -245,7 +245,7 @@ static void test_cache_modes(void)
     finish();
 
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk", .ignore_flush = true });
+    setup(&(struct block_options){ .path = "disk", .format = "raw", .cache = CACHE_UNSAFE });
     g_assert_cmpint(run(BLOCK_WRITE, data, 512, 0), ==, 0);
     g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, 0);
     finish();
@@ -256,7 +256,7 @@ static void test_errors(void)
 {
     uint8_t data[1024] = { 0 };
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     fake_file_fail(FAKE_FILE_READ, 1, FILE_ERROR_IO);
     g_assert_cmpint(run(BLOCK_READ, data, 512, 0), ==, FILE_ERROR_IO);
     g_assert_cmpint(run(BLOCK_READ, data, 512, 0), ==, 0);
@@ -289,7 +289,7 @@ static void test_zeroes(void)
     static const uint8_t zeros[200000];
     uint8_t data[512];
     put_image(SIZE - 100);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     g_assert_false(block_discards(b.block));
     g_assert_cmpint(run_range(BLOCK_ZEROES, 4096, 100000, true), ==, 0);
     check_file(4096, zeros, 100000);
@@ -316,7 +316,8 @@ static void test_discard(void)
 {
     static uint8_t data[8192];
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk", .discard = true, .sync_each = true });
+    setup(&(struct block_options){
+        .path = "disk", .format = "raw", .discard = true, .cache = CACHE_WRITETHROUGH });
     g_assert_true(block_discards(b.block));
     g_assert_cmpint(run_range(BLOCK_DISCARD, 8192, 8192, false), ==, 0);
     check_file(8192, data, sizeof(data));
@@ -327,7 +328,8 @@ static void test_discard(void)
     finish();
 
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk", .discard = true, .read_only = true });
+    setup(&(struct block_options){
+        .path = "disk", .format = "raw", .discard = true, .read_only = true });
     g_assert_false(block_discards(b.block));
     g_assert_cmpint(run_range(BLOCK_DISCARD, 0, 512, false), ==, FILE_ERROR_READ_ONLY);
     finish();
@@ -338,7 +340,8 @@ static void test_detect_zeroes(void)
 {
     static uint8_t data[8192];
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk", .detect_zeroes = DETECT_ZEROES });
+    setup(
+        &(struct block_options){ .path = "disk", .format = "raw", .detect_zeroes = DETECT_ZEROES });
     g_assert_cmpint(run(BLOCK_WRITE, data, sizeof(data), 512), ==, 0);
     g_assert_cmpuint(fake_file_count(FAKE_FILE_ZERO), ==, 1);
     g_assert_cmpuint(fake_file_count(FAKE_FILE_WRITE), ==, 0);
@@ -358,7 +361,7 @@ static void test_overlay(void)
     put_image(SIZE - 100);
     g_autofree uint8_t *before = fake_file_get("disk", &length);
     memcpy(shadow, before, length);
-    setup(&(struct block_options){ .path = "disk", .snapshot = true });
+    setup(&(struct block_options){ .path = "disk", .format = "raw", .snapshot = true });
     g_assert_false(block_read_only(b.block));
     GRand *random = g_rand_new_with_seed(11);
     for (unsigned i = 0; i < 300; i++) { /* pieces of any size and place, sectors or not */
@@ -392,7 +395,7 @@ static void test_overlay_error(void)
 {
     uint8_t data[100] = { 1 };
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk", .snapshot = true });
+    setup(&(struct block_options){ .path = "disk", .format = "raw", .snapshot = true });
     fake_file_fail(FAKE_FILE_READ, 1, FILE_ERROR_IO);
     g_assert_cmpint(run(BLOCK_WRITE, data, 100, 50), ==, FILE_ERROR_IO);
     g_assert_cmpint(run(BLOCK_READ, data, 100, 50), ==, 0);
@@ -406,7 +409,7 @@ static void test_cancel(void)
     struct block_request request[REQUESTS];
     struct host_vec vec[REQUESTS];
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk" });
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
     for (unsigned i = 0; i < REQUESTS; i++) {
         vec[i] = (struct host_vec){ g_malloc(16384), 16384 };
         request[i] = (struct block_request){
@@ -427,7 +430,7 @@ static void test_cancel(void)
 static void expect_refused(const struct block_options *options, const char *text)
 {
     g_autoptr(GError) error = NULL;
-    g_assert_null(block_open_raw(b.ctx, b.pool, options, &error));
+    g_assert_null(block_open(b.ctx, b.pool, options, &error));
     g_assert_nonnull(error);
     g_assert_nonnull(strstr(error->message, text));
 }
@@ -435,19 +438,22 @@ static void expect_refused(const struct block_options *options, const char *text
 static void test_open_errors(void)
 {
     put_image(SIZE);
-    setup(&(struct block_options){ .path = "disk" });
-    expect_refused(&(struct block_options){ .path = "nothing" }, "nothing");
-    expect_refused(&(struct block_options){ .path = "disk" }, "disk"); /* one writer at a time */
-    expect_refused(&(struct block_options){ .path = "disk", .read_only = true }, "disk");
+    setup(&(struct block_options){ .path = "disk", .format = "raw" });
+    expect_refused(&(struct block_options){ .path = "nothing", .format = "raw" }, "nothing");
+    expect_refused(&(struct block_options){ .path = "disk", .format = "raw" },
+                   "disk"); /* one writer at a time */
+    expect_refused(&(struct block_options){ .path = "disk", .format = "raw", .read_only = true },
+                   "disk");
     fake_file_fail(FAKE_FILE_SIZE, 1, FILE_ERROR_IO);
     block_close(b.block);
     b.block = NULL;
-    expect_refused(&(struct block_options){ .path = "disk" }, "disk");
+    expect_refused(&(struct block_options){ .path = "disk", .format = "raw" }, "disk");
     finish();
 
-    setup(&(struct block_options){ .path = "disk", .read_only = true });
-    struct block *second = block_open_raw(
-        b.ctx, b.pool, &(struct block_options){ .path = "disk", .snapshot = true }, NULL);
+    setup(&(struct block_options){ .path = "disk", .format = "raw", .read_only = true });
+    struct block *second = block_open(
+        b.ctx, b.pool, &(struct block_options){ .path = "disk", .format = "raw", .snapshot = true },
+        NULL);
     g_assert_nonnull(second); /* readers share */
     block_close(second);
     finish();

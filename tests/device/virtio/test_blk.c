@@ -38,7 +38,7 @@ static void setup_with(const struct block_options *options, uint64_t features)
     driver_init(&d);
     pool = thread_pool_new(d.ctx, 4, &error);
     g_assert_no_error(error);
-    block = block_open_raw(d.ctx, pool, options, &error);
+    block = block_open(d.ctx, pool, options, &error);
     g_assert_no_error(error);
     struct virtio_device *dev = virtio_blk_new("disk0", &d.services, block, "serial-7", &error);
     g_assert_no_error(error);
@@ -52,7 +52,7 @@ static void setup(uint64_t features)
     fake_file_reset();
     g_autofree uint8_t *image = g_malloc0(SECTORS * 512);
     fake_file_put("disk", image, SECTORS * 512);
-    setup_with(&(struct block_options){ .path = "disk" }, features);
+    setup_with(&(struct block_options){ .path = "disk", .format = "raw" }, features);
 }
 
 static void finish(void)
@@ -288,7 +288,8 @@ static void test_read_only(void)
     uint8_t data[512];
     fake_file_reset();
     fake_file_put("disk", "read only", 9); /* 9 bytes are a sector */
-    setup_with(&(struct block_options){ .path = "disk", .read_only = true }, F_ALL | F_RO);
+    setup_with(&(struct block_options){ .path = "disk", .format = "raw", .read_only = true },
+               F_ALL | F_RO);
     g_assert_true(virtio_has_feature(d.dev, 5));
     g_assert_cmpuint(config(0, 8), ==, 1);
     g_assert_cmpuint(run_write(0, 1, 512), ==, S_IOERR);
@@ -451,7 +452,7 @@ static void test_ranges(void)
     g_autofree uint8_t *image = g_malloc0(SECTORS * 512);
     memset(image, 7, SECTORS * 512);
     fake_file_put("disk", image, SECTORS * 512);
-    setup_with(&(struct block_options){ .path = "disk", .discard = true },
+    setup_with(&(struct block_options){ .path = "disk", .format = "raw", .discard = true },
                F_ALL | F_DISCARD | F_ZEROES);
     g_assert_true(virtio_has_feature(d.dev, 13) && virtio_has_feature(d.dev, 14));
     g_assert_cmpuint(config(0x24, 4), >=, 8);

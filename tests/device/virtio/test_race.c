@@ -80,12 +80,12 @@ static void race(struct virtio_device *dev)
 static void test_blk(void)
 {
     static const uint8_t image[65536];
-    const struct block_options options = { .path = "disk" };
+    const struct block_options options = { .path = "disk", .format = "raw" };
     fake_file_reset();
     fake_file_put("disk", image, sizeof(image));
     driver_init(&d);
     pool = thread_pool_new(d.ctx, 2, NULL);
-    block = block_open_raw(d.ctx, pool, &options, NULL);
+    block = block_open(d.ctx, pool, &options, NULL);
     race(virtio_blk_new("disk0", &d.services, block, NULL, NULL));
     driver_unplug(&d);
     host_mutex_lock(&d.lock);
