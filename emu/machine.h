@@ -86,6 +86,7 @@ struct machine_device {
     char *id;
     char *backend; /* id of the drive, net or audiodev; NULL where there is none */
     char *serial;
+    unsigned queues; /* of a DEVICE_BLK; 0: 1 */
     uint8_t mac[6];
     enum input_kind input;  /* what kind of DEVICE_INPUT */
     struct machine_gpu gpu; /* of DEVICE_GPU */

@@ -196,7 +196,8 @@ static struct virtio_device *machine_new_blk(struct machine *machine,
                                              GError **error)
 {
     struct block *block = machine_take(machine, machine->blocks, "drive", options->backend, error);
-    return block != NULL ? virtio_blk_new(id, &machine->services, block, options->serial, error)
+    return block != NULL ? virtio_blk_new(id, &machine->services, block, options->serial,
+                                          MAX(options->queues, 1), error)
                          : NULL;
 }
 

@@ -15,7 +15,7 @@
 
 struct device_keys {
     char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name, *bus, *audiodev;
-    uint64_t number;
+    uint64_t number, queues;
     uint64_t xres, yres, max_outputs, max_hostmem;
 };
 
@@ -37,6 +37,7 @@ static const struct key_row blk_rows[] = {
     ID_ROW,
     { "drive", KEY_STRING, DEVICE(drive), "id of a -drive", NULL, 0 },
     { "serial", KEY_STRING, DEVICE(serial), "serial number, at most 20 characters", NULL, 0 },
+    { "num-queues", KEY_NUMBER, DEVICE(queues), "queues, 1 to 16", NULL, VIRTIO_BLK_QUEUES_MAX },
     END_ROW,
 };
 
@@ -136,6 +137,7 @@ static bool blk_take(struct plan *plan, struct device_keys *keys, GError **error
     struct machine_device *device = device_add(plan, DEVICE_BLK, keys, "disk");
     device->backend = g_steal_pointer(&keys->drive);
     device->serial = g_steal_pointer(&keys->serial);
+    device->queues = (unsigned)keys->queues;
     return true;
 }
 

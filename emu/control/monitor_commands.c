@@ -95,6 +95,8 @@ const struct monitor_command monitor_commands[] = {
     { "x", NULL, "/FORMAT ADDRESS", "show memory as hart 0 sees it: x/4xw $sp, x/8i $pc",
       monitor_examine },
     { "xp", NULL, "/FORMAT ADDRESS", "show physical memory", monitor_examine_physical },
+    { "block_resize", NULL, "DISK SIZE", "change the length of a disk and its image",
+      monitor_block_resize },
     { "screendump", NULL, "FILE [-f png|ppm] [SCREEN]", "write what a screen shows to a file",
       monitor_screendump },
     { "screen_resize", NULL, "WIDTHxHEIGHT|off [SCREEN]", "ask the guest for another size",

@@ -44,45 +44,12 @@ static void info_mtree(struct monitor_call *call)
     bus_foreach(machine_bus(call->options->machine), mtree_line, call);
 }
 
-/* The device that has a backend, or NULL. */
-static const struct machine_device *device_of(const struct machine_config *config,
-                                              enum machine_device_kind kind, const char *backend)
-{
-    for (guint i = 0; i < config->devices->len; i++) {
-        const struct machine_device *device = config->devices->pdata[i];
-        if (device->kind == kind && strcmp(device->backend, backend) == 0) {
-            return device;
-        }
-    }
-    return NULL;
-}
-
-static void info_block(struct monitor_call *call)
-{
-    const struct machine_config *config = call->options->config;
-    for (guint i = 0; i < config->drives->len; i++) {
-        const struct machine_drive *drive = config->drives->pdata[i];
-        const struct machine_device *device = device_of(config, DEVICE_BLK, drive->id);
-        const struct block *block = machine_block(call->options->machine, drive->id);
-        g_string_append_printf(call->out, "%s: %s (%s%s%s)\n", drive->id, block_path(block),
-                               block_format(block), drive->read_only ? ", read-only" : "",
-                               drive->snapshot ? ", snapshot" : "");
-        g_string_append_printf(call->out, "    Attached to: %s\n", device ? device->id : "nothing");
-        g_string_append_printf(call->out, "    Size: %" PRIu64 " bytes, requests: %" PRIu64 "\n",
-                               block_size(block), block_submitted(block));
-        if (block_stopped(block) > 0) {
-            g_string_append_printf(call->out, "    I/O status: %u requests failed and wait\n",
-                                   block_stopped(block));
-        }
-    }
-}
-
 static void info_network(struct monitor_call *call)
 {
     const struct machine_config *config = call->options->config;
     for (guint i = 0; i < config->nets->len; i++) {
         const struct machine_net *net = config->nets->pdata[i];
-        const struct machine_device *device = device_of(config, DEVICE_NET, net->id);
+        const struct machine_device *device = monitor_device_of(config, DEVICE_NET, net->id);
         g_string_append_printf(call->out, "%s: type=user,net=%s%s\n", net->id,
                                net->network ? net->network : "10.0.2.0/24",
                                net->restricted ? ",restrict=on" : "");
@@ -111,7 +78,7 @@ const struct monitor_command monitor_topics[] = {
     { "harts", "cpus", "", "the harts and what they do", monitor_info_harts },
     { "jit", NULL, "[hot]", "what the translator has done; its hottest blocks", monitor_info_jit },
     { "mtree", NULL, "", "the physical address map", info_mtree },
-    { "block", NULL, "", "disks", info_block },
+    { "block", NULL, "", "disks", monitor_info_block },
     { "network", NULL, "", "networks", info_network },
     { "screens", NULL, "", "what the screens show, as a checksum", monitor_info_screens },
     { "mice", NULL, "", "the pointers that the guest reads", monitor_info_mice },

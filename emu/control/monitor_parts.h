@@ -49,6 +49,15 @@ void monitor_info_registers(struct monitor_call *call);
 /* info harts */
 void monitor_info_harts(struct monitor_call *call);
 
+/* The device that has a backend, or NULL. */
+const struct machine_device *monitor_device_of(const struct machine_config *config,
+                                               enum machine_device_kind kind,
+                                               const char *backend);
+/* info block */
+void monitor_info_block(struct monitor_call *call);
+/* block_resize */
+void monitor_block_resize(struct monitor_call *call);
+
 /* `info jit`. */
 void monitor_info_jit(struct monitor_call *call);
 /* x, xp */

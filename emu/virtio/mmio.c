@@ -63,7 +63,7 @@ static const struct virtio_transport_ops mmio_transport = { .interrupt = mmio_in
 /* The selected queue, or NULL if the device has none of that number. */
 static struct virtqueue *mmio_queue(const struct mmio *mmio)
 {
-    return mmio->queue_sel < mmio->backend->class->queue_count
+    return mmio->queue_sel < mmio->backend->queue_count
                ? &mmio->backend->queue[mmio->queue_sel]
                : NULL;
 }
@@ -246,7 +246,7 @@ bool virtio_mmio_map(struct device *dev, struct bus *bus, gpa_t base, GError **e
     if (!device_map(dev, bus, base, error)) {
         return false;
     }
-    for (unsigned i = 0; mmio->backend != NULL && i < mmio->backend->class->queue_count; i++) {
+    for (unsigned i = 0; mmio->backend != NULL && i < mmio->backend->queue_count; i++) {
         mmio->doorbell[i] = (struct mmio_doorbell){ mmio->backend, i };
         if (!bus_add_doorbell(bus, base + QueueNotify, i, mmio_ring, &mmio->doorbell[i], error)) {
             return false;

@@ -28,14 +28,22 @@ static void virtio_notified(void *opaque)
 void *virtio_alloc(const struct virtio_class *class, const char *id,
                    const struct device_services *services)
 {
+    return virtio_alloc_queues(class, id, services, class->queue_count);
+}
+
+void *virtio_alloc_queues(const struct virtio_class *class, const char *id,
+                          const struct device_services *services, unsigned queue_count)
+{
     assert(class->instance_size >= sizeof(struct virtio_device));
-    assert(class->queue_count > 0 && class->queue_count <= VIRTIO_QUEUES_MAX);
+    assert(queue_count > 0 && queue_count <= class->queue_count);
+    assert(class->queue_count <= VIRTIO_QUEUES_MAX);
     assert(class->queue_size <= VIRTQUEUE_SIZE_MAX && class->config_size <= CONFIG_SIZE_MAX);
     struct virtio_device *dev = g_malloc0(class->instance_size);
     dev->class = class;
     dev->id = g_strdup(id);
     dev->services = *services;
-    for (unsigned i = 0; i < class->queue_count; i++) {
+    dev->queue_count = (uint16_t)queue_count;
+    for (unsigned i = 0; i < queue_count; i++) {
         struct virtqueue *queue = &dev->queue[i];
         queue->dev = dev;
         queue->index = (uint16_t)i;
@@ -53,7 +61,7 @@ void virtio_free(struct virtio_device *dev)
     if (dev->class->finish != NULL) {
         dev->class->finish(dev);
     }
-    for (unsigned i = 0; i < dev->class->queue_count; i++) {
+    for (unsigned i = 0; i < dev->queue_count; i++) {
         aio_bh_delete(dev->notify_bh[i]);
     }
     g_free(dev->id);
@@ -135,7 +143,7 @@ static void virtio_stop_queue(struct virtio_device *dev, unsigned index)
 
 void virtio_reset(struct virtio_device *dev)
 {
-    for (unsigned i = 0; i < dev->class->queue_count; i++) {
+    for (unsigned i = 0; i < dev->queue_count; i++) {
         virtio_stop_queue(dev, i);
     }
     dev->status = 0;
@@ -159,7 +167,7 @@ static void virtio_start(struct virtio_device *dev)
     if (dev->class->start != NULL) {
         dev->class->start(dev);
     }
-    for (unsigned i = 0; i < dev->class->queue_count; i++) {
+    for (unsigned i = 0; i < dev->queue_count; i++) {
         virtio_ring(dev, i); /* for buffers that were made available before */
     }
 }
@@ -195,7 +203,7 @@ void virtio_set_features(struct virtio_device *dev, uint32_t half, uint32_t bits
 
 void virtio_set_queue_ready(struct virtio_device *dev, unsigned index, bool ready)
 {
-    assert(index < dev->class->queue_count);
+    assert(index < dev->queue_count);
     struct virtqueue *queue = &dev->queue[index];
     if (ready == queue->ready) {
         return;
@@ -209,7 +217,7 @@ void virtio_set_queue_ready(struct virtio_device *dev, unsigned index, bool read
 
 void virtio_ring(struct virtio_device *dev, unsigned index)
 {
-    if (index < dev->class->queue_count) {
+    if (index < dev->queue_count) {
         aio_bh_schedule(dev->notify_bh[index]);
     }
 }

@@ -40,7 +40,7 @@ enum virtio_status {
 struct virtio_class {
     const char *name; /* "virtio-blk" */
     uint16_t id;      /* section 5 */
-    uint16_t queue_count;
+    uint16_t queue_count; /* maximum */
     uint16_t queue_size; /* maximum, a power of two */
     uint32_t instance_size;
     uint32_t config_size;
@@ -85,6 +85,7 @@ struct virtio_device {
     uint32_t config_generation;
     bool broken;            /* the driver did something forbidden: NEEDS_RESET until it resets */
     const char *broken_why; /* the rule it broke */
+    uint16_t queue_count;
     struct virtqueue queue[VIRTIO_QUEUES_MAX];
     struct aio_bh *notify_bh[VIRTIO_QUEUES_MAX];
 };
@@ -92,6 +93,10 @@ struct virtio_device {
 /* Allocates a zeroed instance and fills in the common part; virtio_free frees it. */
 void *virtio_alloc(const struct virtio_class *class, const char *id,
                    const struct device_services *services);
+
+/* The same with fewer queues than the class has at most. */
+void *virtio_alloc_queues(const struct virtio_class *class, const char *id,
+                          const struct device_services *services, unsigned queue_count);
 
 /* Ends and frees a device; accepts NULL. */
 void virtio_free(struct virtio_device *dev);
@@ -143,9 +148,12 @@ uint64_t virtio_read_config(struct virtio_device *dev, uint32_t offset, unsigned
 /* For transports: a write; ignored behind the end. */
 void virtio_write_config(struct virtio_device *dev, uint32_t offset, unsigned size, uint64_t value);
 
-/* A disk; owns nothing of `block`. `serial` is at most 20 bytes, or NULL. */
+#define VIRTIO_BLK_QUEUES_MAX 16
+
+/* A disk; owns nothing of `block`. `serial` is at most 20 bytes, or NULL; `queues` from 1. */
 struct virtio_device *virtio_blk_new(const char *id, const struct device_services *services,
-                                     struct block *block, const char *serial, GError **error);
+                                     struct block *block, const char *serial, unsigned queues,
+                                     GError **error);
 
 /* A network card; `mac` is 6 bytes. Owns nothing of `net`. */
 struct virtio_device *virtio_net_new(const char *id, const struct device_services *services,

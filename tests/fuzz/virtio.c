@@ -47,7 +47,7 @@ static uint32_t fuzz_size(struct fuzz_input *input)
 
 static unsigned fuzz_queue(struct fuzz_input *input)
 {
-    return fuzz_byte(input) % d.dev->class->queue_count;
+    return fuzz_byte(input) % d.dev->queue_count;
 }
 
 static void fuzz_poke_register(struct fuzz_input *input)

@@ -20,7 +20,7 @@ static struct virtio_device *blk_make(struct driver *d)
     pool = thread_pool_new(d->ctx, 2, NULL);
     block = block_open(d->ctx, pool, &options, NULL);
     g_assert_nonnull(block);
-    return virtio_blk_new("disk0", &d->services, block, "serial", NULL);
+    return virtio_blk_new("disk0", &d->services, block, "serial", 2, NULL);
 }
 
 static void blk_finish(struct driver *d)

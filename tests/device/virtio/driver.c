@@ -135,7 +135,7 @@ void driver_start(struct driver *d, uint64_t features, uint16_t queue_size)
         offered |= (uint64_t)driver_get(d, 0x10) << (32 * half);
     }
     g_assert_true(driver_negotiate(d, (features & offered) | 1ull << VIRTIO_F_VERSION_1));
-    for (unsigned i = 0; i < d->dev->class->queue_count; i++) {
+    for (unsigned i = 0; i < d->dev->queue_count; i++) {
         driver_setup_queue(d, i, MIN(queue_size, d->dev->class->queue_size));
         g_assert_cmpuint(driver_get(d, 0x44), ==, 1);
     }

@@ -40,7 +40,7 @@ static void setup_with(const struct block_options *options, uint64_t features)
     g_assert_no_error(error);
     block = block_open(d.ctx, pool, options, &error);
     g_assert_no_error(error);
-    struct virtio_device *dev = virtio_blk_new("disk0", &d.services, block, "serial-7", &error);
+    struct virtio_device *dev = virtio_blk_new("disk0", &d.services, block, "serial-7", 1, &error);
     g_assert_no_error(error);
     driver_plug(&d, dev);
     driver_start(&d, features, 256);
@@ -486,7 +486,7 @@ static void test_bad_serial(void)
 {
     g_autoptr(GError) error = NULL;
     setup(F_ALL);
-    g_assert_null(virtio_blk_new("disk1", &d.services, block, "123456789012345678901", &error));
+    g_assert_null(virtio_blk_new("disk1", &d.services, block, "123456789012345678901", 1, &error));
     g_assert_nonnull(strstr(error->message, "disk1"));
     finish();
 }

@@ -86,7 +86,7 @@ static void test_blk(void)
     driver_init(&d);
     pool = thread_pool_new(d.ctx, 2, NULL);
     block = block_open(d.ctx, pool, &options, NULL);
-    race(virtio_blk_new("disk0", &d.services, block, NULL, NULL));
+    race(virtio_blk_new("disk0", &d.services, block, NULL, 1, NULL));
     driver_unplug(&d);
     host_mutex_lock(&d.lock);
     block_close(block);
