@@ -202,6 +202,10 @@ struct display *machine_display(struct machine *machine, unsigned index);
 /* Where input for the guest goes, owned by the machine. */
 struct input_hub *machine_input(struct machine *machine);
 
+/* Presses the power key of the keyboard that the guest reads, or else the board's power button;
+ * false if the guest listens to neither. Machine lock held. */
+bool machine_press_power(struct machine *machine);
+
 /* The clipboard of its configuration. */
 struct clipboard *machine_clipboard(const struct machine *machine);
 

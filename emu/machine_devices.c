@@ -5,6 +5,8 @@
 
 #include "emu/dev/devices.h"
 
+#define KEY_POWER 116 /* Linux' input-event-codes.h */
+
 static bool machine_fail(GError **error, const char *format, const char *a, const char *b)
     G_GNUC_PRINTF(2, 0);
 
@@ -394,6 +396,16 @@ bool machine_add_devices(struct machine *machine, const struct machine_config *c
         }
     }
     return machine_fill_fw_cfg(machine, config, error);
+}
+
+bool machine_press_power(struct machine *machine)
+{
+    if (!input_has(machine->input, INPUT_KEYBOARD)) {
+        return ps2_button_press(machine->device[VIRT_BUTTON]);
+    }
+    input_key(machine->input, KEY_POWER, true);
+    input_key(machine->input, KEY_POWER, false);
+    return true;
 }
 
 void machine_free_devices(struct machine *machine)

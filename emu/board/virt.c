@@ -1,5 +1,6 @@
 /* The memory map of the `virt` board. Addresses, sizes and interrupt numbers as in QEMU 7.2's
- * hw/riscv/virt.c documentation; not there yet: PCIe, the platform bus, the AIA. */
+ * hw/riscv/virt.c documentation, but for the power button, which is ours; not there yet: PCIe, the
+ * platform bus, the AIA. */
 #include "emu/board/virt.h"
 
 #include "emu/board/virt_nodes.h"
@@ -13,7 +14,9 @@
 const struct virt_slot virt_slots[VIRT_SLOT_COUNT] = {
     [VIRT_MROM] = { "mrom", 0x1000, 0xf000, 0, NULL, NULL, 0 },
     [VIRT_TEST] = { "test", 0x100000, 0x1000, 0, &syscon_class, virt_describe_test, 0 },
-    [VIRT_RTC] = { "rtc", 0x101000, 0x1000, 11, &goldfish_rtc_class, virt_describe_rtc, 0 },
+    [VIRT_RTC] = { "rtc", 0x101000, 0x1000, 11, &goldfish_rtc_class, virt_describe_class, 0 },
+    [VIRT_BUTTON] = { "power-button", 0x102000, 0x1000, 12, &ps2_button_class, virt_describe_class,
+                      0 },
     [VIRT_CLINT] = { "clint", 0x2000000, 0x10000, 0, &clint_class, virt_describe_clint, 0 },
     [VIRT_PLIC] = { "plic", 0xc000000, 0x600000, 0, &plic_class, virt_describe_plic, 0 },
     [VIRT_UART] = { "serial0", 0x10000000, 0x100, 10, &uart16550_class, virt_describe_uart, 0 },

@@ -63,11 +63,11 @@ void virt_describe_test(struct tree *tree, const struct virt_tree *options,
     tree_end(tree);
 }
 
-void virt_describe_rtc(struct tree *tree, const struct virt_tree *options,
-                       const struct virt_slot *slot)
+void virt_describe_class(struct tree *tree, const struct virt_tree *options,
+                         const struct virt_slot *slot)
 {
     (void)options;
-    describe_plain(tree, "rtc", slot, slot->class->compatible);
+    describe_plain(tree, slot->name, slot, slot->class->compatible);
     tree_end(tree);
 }
 

@@ -6,8 +6,8 @@
 /* The power device, a system controller, with the poweroff and reboot nodes that use it. */
 virt_describe_fn virt_describe_test;
 
-/* The real-time clock. */
-virt_describe_fn virt_describe_rtc;
+/* A device with nothing but registers and an interrupt, as its class says. */
+virt_describe_fn virt_describe_class;
 
 /* The core-local interruptor, wired to every hart. */
 virt_describe_fn virt_describe_clint;

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define KEY_POWER 116 /* Linux' input-event-codes.h */
 
 bool monitor_hold(struct monitor_call *call)
 {
@@ -64,19 +63,13 @@ static void command_reset(struct monitor_call *call)
     machine_reset(call->options->machine);
 }
 
-/* The virt board has no power button, but keyboards have one, and guests listen to it. */
 static void command_powerdown(struct monitor_call *call)
 {
-    struct input_hub *input = machine_input(call->options->machine);
-    if (!input_has(input, INPUT_KEYBOARD)) {
+    if (!machine_press_power(call->options->machine)) {
         g_string_append(call->out,
-                        "the guest reads no keyboard, and this machine has no power button but "
-                        "there: run 'poweroff' in the guest, or 'quit' here to turn it off at "
-                        "once\n");
-        return;
+                        "the guest listens neither to a keyboard nor to the power button: run "
+                        "'poweroff' in the guest, or 'quit' here to turn it off at once\n");
     }
-    input_key(input, KEY_POWER, true);
-    input_key(input, KEY_POWER, false);
 }
 
 static void command_quit(struct monitor_call *call)

@@ -28,6 +28,9 @@ extern const struct device_class plic_class;
 /* Firmware configuration: selector, data, DMA. */
 extern const struct device_class fw_cfg_class;
 
+/* Power button: a PS/2 keyboard with one key. */
+extern const struct device_class ps2_button_class;
+
 /* NOR flash with the Intel command set. */
 extern const struct device_class pflash_class;
 
@@ -52,6 +55,9 @@ size_t uart16550_take(struct device *uart, uint8_t *data, size_t size);
 
 /* Whether all that the guest has sent is with the chardev. */
 bool uart16550_flushed(struct device *uart);
+
+/* Presses the power button and lets it go; false if the guest does not listen to it. */
+bool ps2_button_press(struct device *button);
 
 /* Who is told about a poweroff or reboot request. */
 void syscon_connect(struct device *syscon, syscon_exit_fn *fn, void *opaque);

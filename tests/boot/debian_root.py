@@ -1,4 +1,5 @@
 """A whole Debian on a disk: systemd, files, fio, network and ssh, checked from both sides."""
+import contextlib
 import hashlib
 import http.server
 import os
@@ -113,12 +114,33 @@ def ssh_check(image, port, folder):
                                   f"{len(done.stdout)} bytes, {done.stderr.decode()}")
 
 
-def debian_root(emulator):
-    """Debian from a disk: systemd, copies, fio, ping, a download, ssh, stress, poweroff."""
+@contextlib.contextmanager
+def disk_copy():
+    """A folder, the image that is in the cache, and a copy of it in that folder."""
     image = machine.guest_script("rootfs")
     with tempfile.TemporaryDirectory(prefix="tinamou-", dir=os.path.dirname(image)) as folder:
         disk = os.path.join(folder, "disk.ext4")
         subprocess.run(["cp", "--sparse=always", image, disk], check=True)
+        yield folder, image, disk
+
+
+def power_button(emulator):
+    """A Debian without a keyboard hears the power button: systemd-logind turns it off."""
+    with disk_copy() as (_, _, disk):
+        command = command_make(emulator, disk, machine.free_port(), 2)
+        with Debian(command) as shell, machine.reporting(shell):
+            shell.boot()
+            shell.run("grep -q 'AT .* Set 2 keyboard' /proc/bus/input/devices")
+            shell.send("\x01c")
+            shell.expect(r"\(\w+\) ", 30)
+            shell.send("system_powerdown\n")
+            shell.expect("Powering off|Power down|reboot: Power", 300)
+            shell.end(300)
+
+
+def debian_root(emulator):
+    """Debian from a disk: systemd, copies, fio, ping, a download, ssh, stress, poweroff."""
+    with disk_copy() as (folder, image, disk):
         port = machine.free_port()
         with Debian(command_make(emulator, disk, port, 2)) as shell, machine.reporting(shell):
             shell.boot()
@@ -145,5 +167,6 @@ def debian_root(emulator):
 
 
 def register(table):
-    """Enters the case into a table of the suite."""
+    """Enters the cases into a table of the suite."""
     table["debian-root"] = debian_root
+    table["power-button"] = power_button

@@ -10,7 +10,7 @@
 
 static const struct device_class *const classes[] = {
     &uart16550_class, &clint_class, &plic_class, &goldfish_rtc_class, &syscon_class,
-    &fw_cfg_class, &pflash_class, &virtio_mmio_class,
+    &fw_cfg_class, &pflash_class, &ps2_button_class, &virtio_mmio_class,
 };
 
 static void write_map(GString *text)

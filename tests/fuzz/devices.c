@@ -12,7 +12,7 @@
 
 static const struct device_class *const classes[] = {
     &uart16550_class, &clint_class, &plic_class, &goldfish_rtc_class,
-    &syscon_class, &fw_cfg_class, &pflash_class,
+    &syscon_class, &fw_cfg_class, &pflash_class, &ps2_button_class,
 };
 
 static struct world world;
@@ -88,6 +88,9 @@ static void fuzz_outside(struct fuzz_input *input, struct device *dev)
         peer.room = kind % 4 == 0 ? SIZE_MAX : kind;
         if (uart) {
             peer.chardev.client->writable(peer.chardev.client_opaque);
+        }
+        if (dev->class == &ps2_button_class) {
+            ps2_button_press(dev);
         }
         if (dev->class == &plic_class) {
             struct irq_line line = plic_source(dev, 1 + kind % 127);

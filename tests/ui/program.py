@@ -282,7 +282,7 @@ def test_monitor_backends():
             "-nic", f"user,id=n,hostfwd=tcp:127.0.0.1:{port}-:22"])
         check(re.search(r"d: .*disk \(raw, read-only\)\n    Attached to: first\n", out), out)
         check(re.search(rf"n: type=user.*\n    hostfwd=tcp:127.0.0.1:{port}-:22\n", out), out)
-        check("52:54:00:12:34:56" in out and "no power button" in out, out)
+        check("52:54:00:12:34:56" in out and "nor to the power button" in out, out)
 
 
 def test_reset():
