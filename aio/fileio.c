@@ -14,6 +14,8 @@ struct file_io {
     const struct file_engine_ops *ops; /* NULL: the pool alone */
     void *engine;
     unsigned in_flight; /* home thread */
+    unsigned running;   /* passes over finished requests, nested ones too; home thread */
+    bool freed;         /* by a completion: the pass it came from ends it */
     struct aio_bh *bh;
     struct host_mutex lock;        /* guards the stage of requests, and what follows; a leaf */
     struct host_cond over;         /* some request */
@@ -39,15 +41,28 @@ static struct file_request *finished_pop(struct file_io *io)
     return request;
 }
 
+static void io_release(struct file_io *io)
+{
+    host_cond_finish(&io->over);
+    host_mutex_finish(&io->lock);
+    aio_context_unref(io->ctx);
+    g_free(io);
+}
+
 static void finished_run(void *opaque)
 {
     struct file_io *io = opaque;
     struct file_request *request;
 
-    while ((request = finished_pop(io))) {
+    io->running++;
+    while (!io->freed && (request = finished_pop(io))) {
         io->in_flight--;
         aio_request_end(&request->tracked);
         request->done(request, request->result);
+    }
+    io->running--;
+    if (io->freed && io->running == 0) {
+        io_release(io);
     }
 }
 
@@ -115,10 +130,10 @@ void file_io_free(struct file_io *io)
         io->ops->finish(io->engine);
     }
     aio_bh_delete(io->bh);
-    host_cond_finish(&io->over);
-    host_mutex_finish(&io->lock);
-    aio_context_unref(io->ctx);
-    g_free(io);
+    io->freed = true;
+    if (io->running == 0) {
+        io_release(io);
+    }
 }
 
 const char *file_io_name(const struct file_io *io)

@@ -78,7 +78,7 @@ struct file_io *file_io_new(struct aio_context *ctx, struct thread_pool *pool);
 struct file_io *file_io_new_with(struct aio_context *ctx, struct thread_pool *pool,
                                  const struct file_engine_ops *ops, GError **error);
 
-/* Waits for what is in flight and frees; accepts NULL. Home thread. */
+/* Waits for what is in flight and frees; accepts NULL. Home thread, also in a completion. */
 void file_io_free(struct file_io *io);
 
 /* The name of the engine in use. */

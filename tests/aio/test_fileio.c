@@ -293,6 +293,25 @@ static void test_coroutine(struct fixture *fixture, gconstpointer engine)
     }
 }
 
+static void close_in_coroutine(void *opaque)
+{
+    struct fixture *fixture = opaque;
+
+    copy_in_coroutine(fixture);
+    file_io_free(fixture->io);
+    fixture->io = NULL;
+}
+
+/* The coroutine goes on inside of the completion that woke it. */
+static void test_free(struct fixture *fixture, gconstpointer engine)
+{
+    (void)engine;
+    coroutine_enter(coroutine_create("close", close_in_coroutine, fixture));
+    while (fixture->io) {
+        aio_poll(fixture->ctx, true);
+    }
+}
+
 static void add(const struct file_engine_ops *engine)
 {
     static const struct {
@@ -300,7 +319,8 @@ static void add(const struct file_engine_ops *engine)
         void (*test)(struct fixture *, gconstpointer);
     } tests[] = { { "pieces", test_pieces }, { "read-only", test_read_only },
                   { "many", test_many },     { "withdraw", test_withdraw },
-                  { "work", test_work },     { "coroutine", test_coroutine } };
+                  { "work", test_work },     { "coroutine", test_coroutine },
+                  { "free", test_free } };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
         g_autofree char *path =
