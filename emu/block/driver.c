@@ -14,6 +14,7 @@ static const struct block_driver *const drivers[] = {
     &block_file_driver,
     &block_memory_driver,
     &block_overlay_driver,
+    &block_nbd_driver,
 };
 
 static const struct block_driver *added[ADDED_MAX];

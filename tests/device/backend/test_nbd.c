@@ -1,0 +1,372 @@
+/* Goal: NBD's client and server move the same bytes; neither believes, or waits for, a bad peer. */
+#include <string.h>
+
+#include "emu/block/driver.h"
+#include "emu/block/nbd/protocol.h"
+#include "emu/block/nbd/server.h"
+#include "emu/block/nbd/uri.h"
+#include "platform/clock.h"
+#include "platform/socket.h"
+
+#define SIZE    (12u << 20)
+#define STEPS   300
+#define GARBAGE 120
+
+static struct {
+    struct aio_context *ctx;
+    struct thread_pool *pool;
+    struct block_node *disk, *client;
+    struct nbd_server *server;
+    uint16_t port;
+    unsigned flags;
+    const char *name;
+    GError *error;
+    GRand *random;
+    unsigned running;
+} t;
+
+static void disk_open(void *opaque)
+{
+    const struct node_options options = {
+        .path = "memory:" G_STRINGIFY(12582912),
+        .format = "memory",
+        .flags = NODE_WRITE | NODE_RELEASE,
+    };
+    (void)opaque;
+    t.disk = node_open(t.ctx, t.pool, &options, &t.error);
+    g_assert_no_error(t.error);
+}
+
+static void disk_close(void *opaque)
+{
+    (void)opaque;
+    g_assert_cmpint(node_close(t.disk), ==, 0);
+}
+
+static void setup(const struct nbd_server_options *given)
+{
+    struct nbd_server_options options = *given;
+    struct host_handle listener;
+    host_socket_startup(NULL);
+    t.ctx = aio_context_new("test", NULL);
+    t.pool = thread_pool_new(t.ctx, 4, NULL);
+    t.random = g_rand_new_with_seed(5);
+    t.flags = NODE_WRITE | NODE_RELEASE;
+    block_run(t.ctx, disk_open, NULL);
+    host_socket_listen_tcp("127.0.0.1", 0, &listener, &t.error);
+    g_assert_no_error(t.error);
+    t.port = host_socket_port(listener);
+    options.node = t.disk;
+    options.name = "a/disk";
+    t.name = options.name;
+    t.server = nbd_server_new(t.ctx, listener, &options, &t.error);
+    g_assert_no_error(t.error);
+}
+
+static void finish(void)
+{
+    nbd_server_free(t.server);
+    block_run(t.ctx, disk_close, NULL);
+    thread_pool_free(t.pool);
+    aio_context_unref(t.ctx);
+    g_rand_free(t.random);
+}
+
+static void client_open(void *opaque)
+{
+    (void)opaque;
+    g_autofree char *path = g_strdup_printf("nbd://127.0.0.1:%u/%s", t.port, t.name);
+    const struct node_options options = { .path = path, .format = "raw", .flags = t.flags };
+    t.client = node_open(t.ctx, t.pool, &options, &t.error);
+}
+
+static void client_close(void *opaque)
+{
+    (void)opaque;
+    node_close(t.client);
+    t.client = NULL;
+}
+
+static void connect_well(void)
+{
+    block_run(t.ctx, client_open, NULL);
+    g_assert_no_error(t.error);
+}
+
+static void random_step(uint8_t *model, uint8_t *data)
+{
+    uint32_t offset = (uint32_t)g_rand_int_range(t.random, 0, SIZE);
+    uint32_t most = g_rand_int_range(t.random, 0, 10) ? 70000 : 5u << 20;
+    uint32_t size = (uint32_t)g_rand_int_range(t.random, 1, (gint32)most);
+    size = MIN(size, SIZE - offset);
+    memset(data, g_rand_int_range(t.random, 0, 256), size);
+    switch (g_rand_int_range(t.random, 0, 4)) {
+    case 0:
+        memset(model + offset, 0, size);
+        g_assert_cmpint(node_write_zeroes(t.client, offset, size, REQUEST_RELEASE), ==, 0);
+        break;
+    case 1:
+        memcpy(model + offset, data, size);
+        g_assert_cmpint(node_write(t.client, offset, data, size, REQUEST_FUA), ==, 0);
+        break;
+    default:
+        g_assert_cmpint(node_read(t.client, offset, data, size), ==, 0);
+        g_assert_cmpmem(data, size, model + offset, size);
+        break;
+    }
+}
+
+static void random_run(void *opaque)
+{
+    g_autofree uint8_t *model = g_malloc0(SIZE), *data = g_malloc(SIZE);
+    (void)opaque;
+    for (unsigned i = 0; i < STEPS; i++) {
+        random_step(model, data);
+    }
+    g_assert_cmpint(node_flush(t.client), ==, 0);
+    g_assert_cmpint(node_read(t.disk, 0, data, SIZE), ==, 0);
+    g_assert_cmpmem(data, SIZE, model, SIZE);
+}
+
+static void test_random(void)
+{
+    setup(&(struct nbd_server_options){ 0 });
+    connect_well();
+    g_assert_cmpuint(node_size(t.client), ==, SIZE);
+    block_run(t.ctx, random_run, NULL);
+    block_run(t.ctx, client_close, NULL);
+    finish();
+}
+
+/* One of many that write at once, each into its own 64 KiB. */
+static void writer_run(void *opaque)
+{
+    uint64_t begin = (uint64_t)GPOINTER_TO_UINT(opaque) << 16;
+    uint8_t data[4096], back[4096];
+    for (unsigned i = 0; i < 40; i++) {
+        uint64_t at = begin + i % 16 * sizeof(data);
+        memset(data, (int)(i + (begin >> 16)), sizeof(data));
+        g_assert_cmpint(node_write(t.client, at, data, sizeof(data), 0), ==, 0);
+        g_assert_cmpint(node_read(t.client, at, back, sizeof(back)), ==, 0);
+        g_assert_cmpmem(back, sizeof(back), data, sizeof(data));
+    }
+    t.running--;
+}
+
+static bool writers_run(void *opaque)
+{
+    (void)opaque;
+    return t.running > 0;
+}
+
+static void test_parallel(void)
+{
+    setup(&(struct nbd_server_options){ 0 });
+    connect_well();
+    t.running = 40; /* more than there is room for at once */
+    for (unsigned i = 0; i < 40; i++) {
+        aio_co_schedule(t.ctx, coroutine_create("writer", writer_run, GUINT_TO_POINTER(i)));
+    }
+    aio_wait_while(t.ctx, writers_run, NULL, "writers run");
+    block_run(t.ctx, client_close, NULL);
+    finish();
+}
+
+static void extents_run(void *opaque)
+{
+    struct block_extent extent;
+    uint8_t data[65536];
+    (void)opaque;
+    memset(data, 1, sizeof(data));
+    g_assert_cmpint(node_write(t.client, 1 << 20, data, sizeof(data), 0), ==, 0);
+    g_assert_cmpint(node_extent(t.client, 0, SIZE, &extent), ==, 0);
+    g_assert_cmpuint(extent.size, ==, 1 << 20);
+    g_assert_true(extent.status & EXTENT_ZERO);
+    g_assert_cmpint(node_extent(t.client, 1 << 20, SIZE, &extent), ==, 0);
+    g_assert_cmpuint(extent.size, ==, sizeof(data));
+    g_assert_false(extent.status & EXTENT_ZERO);
+}
+
+static void test_extents(void)
+{
+    setup(&(struct nbd_server_options){ 0 });
+    connect_well();
+    block_run(t.ctx, extents_run, NULL);
+    block_run(t.ctx, client_close, NULL);
+    finish();
+}
+
+static void expect_refused(const char *text)
+{
+    block_run(t.ctx, client_open, NULL);
+    g_assert_null(t.client);
+    g_test_message("%s", t.error->message);
+    g_assert_nonnull(strstr(t.error->message, text));
+    g_clear_error(&t.error);
+}
+
+static void test_refused(void)
+{
+    setup(&(struct nbd_server_options){ .read_only = true });
+    expect_refused("read only");
+    t.flags = 0;
+    connect_well();
+    block_run(t.ctx, client_close, NULL);
+    t.name = "another";
+    expect_refused("has no export 'another'");
+    finish();
+}
+
+/* What is neither believed nor understood: a stream of bytes that begins as it should. */
+static size_t garbage_make(uint8_t *data, size_t size)
+{
+    static const uint32_t options[] = { 1, 2, 3, 5, 6, 7, 8, 9, 10, 77 };
+    size_t at = 4;
+    nbd_put32(data, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
+    while (at + 300 < size && g_rand_int_range(t.random, 0, 6)) {
+        uint32_t length = (uint32_t)g_rand_int_range(t.random, 0, 40);
+        uint32_t option = options[g_rand_int_range(t.random, 0, G_N_ELEMENTS(options))];
+        nbd_put32(nbd_put32(nbd_put64(data + at, NBD_MAGIC_OPTION), option), length);
+        memset(data + at + 16, 0, length);
+        at += 16 + length;
+    }
+    while (at + 300 < size) { /* with an option that succeeds before, requests */
+        nbd_put32(data + at, NBD_MAGIC_REQUEST);
+        nbd_put32(data + at + 4, (uint32_t)g_rand_int_range(t.random, 0, 10));
+        nbd_put64(data + at + 16, g_rand_int(t.random) % (2 * SIZE));
+        nbd_put32(data + at + 24, g_rand_int(t.random) >> g_rand_int_range(t.random, 0, 32));
+        at += NBD_REQUEST_SIZE;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        data[g_rand_int_range(t.random, 0, (gint32)at)] = (uint8_t)g_rand_int(t.random);
+    }
+    return (size_t)g_rand_int_range(t.random, 0, (gint32)at);
+}
+
+static void poll_for(int64_t ns)
+{
+    int64_t until = host_monotonic_ns() + ns;
+    while (host_monotonic_ns() < until) {
+        aio_poll(t.ctx, false);
+    }
+}
+
+static void test_garbage(void)
+{
+    uint8_t data[2000], back[4096];
+    setup(&(struct nbd_server_options){ 0 });
+    for (unsigned i = 0; i < GARBAGE; i++) {
+        struct host_handle peer;
+        size_t size = garbage_make(data, sizeof(data));
+        g_assert_true(host_socket_connect_tcp("127.0.0.1", t.port, &peer, NULL));
+        host_socket_send(peer, data, size);
+        poll_for(1000000);
+        while (host_socket_receive(peer, back, sizeof(back)) > 0) {
+        }
+        host_socket_close(peer);
+        poll_for(100000);
+    }
+    connect_well(); /* who behaves is served all the same */
+    block_run(t.ctx, extents_run, NULL);
+    block_run(t.ctx, client_close, NULL);
+    finish();
+}
+
+static bool clients_left(void *opaque)
+{
+    (void)opaque;
+    return nbd_server_clients(t.server) > 0;
+}
+
+/* Who connects and says nothing is dropped, and does not keep the server from ending. */
+static void test_silent(void)
+{
+    struct host_handle peers[16];
+    setup(&(struct nbd_server_options){ .negotiation_ns = 30000000 });
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < G_N_ELEMENTS(peers); i++) {
+            g_assert_true(host_socket_connect_tcp("127.0.0.1", t.port, &peers[i], NULL));
+            host_socket_send(peers[i], "\0\0", 2);
+        }
+        while (nbd_server_clients(t.server) == 0) {
+            aio_poll(t.ctx, true);
+        }
+        if (round == 0) {
+            aio_wait_while(t.ctx, clients_left, NULL, "silent clients are there");
+            for (unsigned i = 0; i < G_N_ELEMENTS(peers); i++) {
+                host_socket_close(peers[i]);
+            }
+        }
+    }
+    finish();
+    for (unsigned i = 0; i < G_N_ELEMENTS(peers); i++) {
+        host_socket_close(peers[i]);
+    }
+}
+
+/* A server that hangs up, and one that stops to answer while requests are under way. */
+static void hangup_run(void *opaque)
+{
+    uint8_t data[512];
+    (void)opaque;
+    g_assert_cmpint(node_read(t.client, 0, data, sizeof(data)), <, 0);
+    g_assert_cmpint(node_write(t.client, 0, data, sizeof(data), 0), <, 0);
+}
+
+static void test_hangup(void)
+{
+    setup(&(struct nbd_server_options){ 0 });
+    connect_well();
+    nbd_server_free(t.server);
+    t.server = NULL;
+    block_run(t.ctx, hangup_run, NULL);
+    block_run(t.ctx, client_close, NULL);
+    finish();
+}
+
+static void expect_uri(const char *text, const char *host, unsigned port, const char *socket,
+                       const char *name)
+{
+    struct nbd_uri uri;
+    g_assert_true(nbd_uri_is(text));
+    nbd_uri_parse(text, &uri, &t.error);
+    g_assert_no_error(t.error);
+    g_assert_cmpstr(uri.host, ==, host);
+    g_assert_cmpuint(uri.port, ==, port);
+    g_assert_cmpstr(uri.socket, ==, socket);
+    g_assert_cmpstr(uri.name, ==, name);
+    nbd_uri_clear(&uri);
+}
+
+static void test_uri(void)
+{
+    static const char *const bad[] = { "nbd://h:0/x", "nbd+unix:///x", "nbd://h:99999/", "nbd:",
+                                       "nbd:unix:",   "nbds://h/x",    "nbd:h:x" };
+    struct nbd_uri uri;
+    expect_uri("nbd://h", "h", NBD_PORT, NULL, "");
+    expect_uri("nbd://h:1234/a%20b/c", "h", 1234, NULL, "a b/c");
+    expect_uri("nbd://[::1]:5/", "::1", 5, NULL, "");
+    expect_uri("nbd+unix:///n?socket=/tmp/a%20b", NULL, 0, "/tmp/a b", "n");
+    expect_uri("nbd:h:7:exportname=a:b", "h", 7, NULL, "a:b");
+    expect_uri("nbd:unix:/tmp/x", NULL, 0, "/tmp/x", "");
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_assert_false(nbd_uri_parse(bad[i], &uri, &t.error));
+        g_assert_nonnull(strstr(t.error->message, bad[i]));
+        g_clear_error(&t.error);
+    }
+    g_assert_false(nbd_uri_is("disk.nbd"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/nbd/uri", test_uri);
+    g_test_add_func("/nbd/random", test_random);
+    g_test_add_func("/nbd/parallel", test_parallel);
+    g_test_add_func("/nbd/extents", test_extents);
+    g_test_add_func("/nbd/refused", test_refused);
+    g_test_add_func("/nbd/garbage", test_garbage);
+    g_test_add_func("/nbd/silent", test_silent);
+    g_test_add_func("/nbd/hangup", test_hangup);
+    return g_test_run();
+}
