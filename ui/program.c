@@ -10,6 +10,7 @@
 #include "platform/file.h"
 #include "platform/paths.h"
 #include "platform/process.h"
+#include "ui/img/img.h"
 #include "ui/verbs.h"
 #include "ui/version.h"
 
@@ -49,6 +50,9 @@ static int program_run(enum program program, const char *name, const char *const
     g_autofree char *base = g_path_get_basename(name);
     if (g_str_has_prefix(base, COMPATIBLE_NAME)) {
         return verb_machine(arguments, FACE_COMPATIBLE);
+    }
+    if (img_is_called(base)) {
+        return img_called(base, arguments);
     }
     if (program == PROGRAM_WINDOW) {
         arguments = desktop_arguments(arguments);

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "ui/img/img.h"
 #include "ui/options.h"
 #include "ui/sdl/window.h"
 #include "ui/start.h"
@@ -15,6 +16,8 @@ const struct verb verbs[] = {
     { "run", "FILE [OPTION...]", "run a program, a kernel or a disk image", verb_run },
     { "demo", "[--headless [--json] [--timeout SECONDS]] [OPTION...]",
       "run the built-in guest: it shows and checks the machine", verb_demo },
+    { "img", "VERB ...", "make, convert, check, serve disk images; 'img help' lists the verbs",
+      verb_img },
     { "doctor", "", "look at what this computer has, and say what is missing", verb_doctor },
     { "help", "", "print this", verb_help },
     { "version", "", "print the version", verb_version },

@@ -1,0 +1,159 @@
+#include <string.h>
+
+#include "emu/block/driver.h"
+#include "ui/img/args.h"
+#include "ui/img/parts.h"
+#include "ui/usage.h"
+
+#define CHUNK_MAX ((uint64_t)1 << 20)
+
+static const struct img_option options[] = {
+    { 'f', "format", IMG_VALUE },      { 't', "cache", IMG_VALUE },
+    { 'b', "base", IMG_VALUE },        { 'd', "drop", IMG_NO_VALUE },
+    { 'p', "progress", IMG_NO_VALUE }, { 'q', "quiet", IMG_NO_VALUE },
+    { 0, NULL, IMG_NO_VALUE },
+};
+
+struct commit {
+    struct img *img;
+    const char *format, *path, *base;
+    unsigned cache;
+    struct block_node *top, *target;
+};
+
+static bool commit_parse(struct commit *commit, struct img_args *args, GError **error)
+{
+    int id;
+    while ((id = img_args_next(args, error)) > 0) {
+        switch (id) {
+        case 'f': commit->format = args->value; break;
+        case 'b': commit->base = args->value; break;
+        case 'd': break; /* the image keeps what it has in any case */
+        case 'p': commit->img->progress = true; break;
+        case 'q': commit->img->quiet = true; break;
+        default:
+            if (!img_cache_mode(args->value, &commit->cache, error)) {
+                return false;
+            }
+        }
+    }
+    if (id < 0 || !img_args_count(args, 1, 1, "one image file name", error)) {
+        return false;
+    }
+    commit->path = img_args_operand(args, 0);
+    return true;
+}
+
+/* The image below that is written to: the next one, or the one that -b names. */
+static struct block_node *base_find(const struct commit *commit, GError **error)
+{
+    struct block_node *base = node_backing(commit->top);
+    if (!base) {
+        usage_error(error, "Image does not have a backing file");
+        return NULL;
+    }
+    while (base && commit->base && strcmp(node_path(base), commit->base) != 0 &&
+           !host_file_same(node_path(base), commit->base)) {
+        base = node_backing(base);
+    }
+    if (!base) {
+        usage_error(error,
+                    "'%s' is not in the backing chain of '%s': 'info --backing-chain' "
+                    "lists it",
+                    commit->base, commit->path);
+    }
+    return base;
+}
+
+static bool range_write(const struct commit *commit, uint64_t offset, uint64_t size, bool zero,
+                        uint8_t *data, GError **error)
+{
+    while (size > 0) {
+        uint64_t here = zero ? size : MIN(size, CHUNK_MAX);
+        int result = zero ? 0 : node_read(commit->top, offset, data, here);
+        if (result < 0) {
+            return img_transfer_failed(error, "committing", commit->top, offset, result);
+        }
+        result = zero ? node_write_zeroes(commit->target, offset, here, REQUEST_RELEASE)
+                      : node_write(commit->target, offset, data, here, 0);
+        if (result < 0) {
+            return img_transfer_failed(error, "committing", commit->target, offset, result);
+        }
+        offset += here;
+        size -= here;
+    }
+    return true;
+}
+
+static bool target_size(const struct commit *commit, GError **error)
+{
+    uint64_t size = node_size(commit->top);
+    if (node_size(commit->target) >= size) {
+        return true;
+    }
+    GError *why = NULL;
+    int result = node_truncate(commit->target, size, NULL, &why);
+    if (why) {
+        g_propagate_error(error, why);
+        return false;
+    }
+    return result == 0 || img_transfer_failed(error, "committing", commit->target, size, result);
+}
+
+static bool commit_copy(struct commit *commit, struct block_node *base, GError **error)
+{
+    uint64_t end = node_size(commit->top), at = 0;
+    g_autofree uint8_t *data = g_malloc(CHUNK_MAX);
+    img_progress(commit->img, 0, end);
+    while (at < end) {
+        struct block_extent extent;
+        unsigned depth;
+        int result = node_extent_above(commit->top, base, at, end - at, &extent, &depth);
+        if (result < 0) {
+            return img_transfer_failed(error, "committing", commit->top, at, result);
+        }
+        if ((extent.status & EXTENT_ALLOCATED) &&
+            !range_write(commit, at, extent.size, extent.status & EXTENT_ZERO, data, error)) {
+            return false;
+        }
+        at += extent.size;
+        img_progress(commit->img, at, end);
+    }
+    img_progress_end(commit->img);
+    return true;
+}
+
+/* Backing files are opened to be read: the one that is written to is opened again, for that. */
+static bool commit_do(struct commit *commit, GError **error)
+{
+    struct block_node *base = base_find(commit, error);
+    if (!base) {
+        return false;
+    }
+    const struct node_options how = {
+        .path = node_path(base),
+        .format = node_driver(base)->name,
+        .flags = NODE_WRITE | NODE_NO_LOCK | commit->cache,
+    };
+    commit->target = node_open(commit->img->ctx, commit->img->pool, &how, error);
+    return commit->target && target_size(commit, error) && commit_copy(commit, base, error);
+}
+
+int img_commit(struct img *img, const char *const *arguments)
+{
+    struct commit commit = { .img = img };
+    struct img_args args;
+    GError *error = NULL;
+    img_args_init(&args, options, arguments);
+    if (commit_parse(&commit, &args, &error)) {
+        commit.top = img_open(img, commit.path, commit.format, NODE_WRITE, &error);
+    }
+    int status = commit.top && commit_do(&commit, &error) ? 0 : img_fail(img, error);
+    status = img_close(img, commit.target, status);
+    status = img_close(img, commit.top, status);
+    if (status == 0) {
+        img_say(img, "Image committed.\n");
+    }
+    img_args_clear(&args);
+    return status;
+}

@@ -1,0 +1,48 @@
+/*
+ * Copying images to an image: many pieces under way at once, zeros found and left out. The engine
+ * of convert.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "ui/img/parts.h"
+
+#define COPY_WORKERS     8
+#define COPY_WORKERS_MAX 16
+#define COPY_SPARSE      4096
+
+/* The caller sets what stands first. */
+struct copy {
+    struct img *img;
+    struct block_node **sources; /* one behind the other in the target */
+    unsigned source_count;
+    struct block_node *target;
+    uint64_t sparse;    /* runs of zeros at least this long are left out; 0: none are */
+    uint64_t piece_max; /* 0: the default; with `compressed` the cluster size */
+    unsigned workers;
+    bool compressed;
+    bool any_order;      /* writes need not come in order (-W) */
+    bool target_is_zero; /* what is not written reads as zeros */
+    bool target_backed;  /* what is not written reads as the source's backing does */
+    bool salvage;        /* what cannot be read is copied as zeros */
+
+    /* What follows belongs to copy.c. */
+    uint64_t size, next, written; /* of all sources; begun; in order: done so far */
+    unsigned source;              /* that `next` lies in */
+    uint64_t source_begin;
+    unsigned running;
+    struct co_queue turn;
+    struct co_mutex lock; /* of choosing the next piece */
+    struct coroutine *waiting;
+    GError *error;
+};
+
+/* Bytes of all sources. */
+uint64_t copy_size(const struct copy *copy);
+
+/* Copies. False and `error` say where it failed; then the target has a part. In a coroutine. */
+bool copy_run(struct copy *copy, GError **error);
