@@ -30,6 +30,8 @@ const struct img_verb img_verbs[] = {
       img_dd, false },
     { "info", "[-f FORMAT] [--backing-chain] [--output=json] FILE", "say what an image is",
       img_info, false },
+    { "io", "[-f FORMAT] [-r] [-c COMMAND]... [FILE]", "read and write by commands", img_io,
+      false },
     { "map", "[-f FORMAT] [--output=json] FILE", "say what stands where", img_map, false },
     { "measure", "[-O FORMAT] [-o OPTIONS] [--size SIZE | FILE]", "say what a new image would need",
       img_measure, false },
