@@ -23,9 +23,14 @@ static void frame_chosen(void *opaque, int id)
     window_choose_soon(id);
 }
 
+/* SDL must not think that a key is still down whose release it has missed: the next press would be
+ * a repetition. */
 static void frame_held(void *opaque)
 {
     window_release(opaque);
+#if SDL_VERSION_ATLEAST(2, 0, 24)
+    SDL_ResetKeyboard();
+#endif
 }
 
 /* SDL's events wait until the system gives the thread back. */
