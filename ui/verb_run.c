@@ -144,8 +144,11 @@ static bool run_options(GPtrArray *options, const char *const *arguments, GError
     if (!file_look(arguments[1], &kind, error)) {
         return false;
     }
+    g_autofree char *name = g_path_get_basename(arguments[1]);
     g_ptr_array_add(options, g_strdup("-m"));
     g_ptr_array_add(options, g_strdup("1G"));
+    g_ptr_array_add(options, g_strdup("-name"));
+    g_ptr_array_add(options, g_strdelimit(g_steal_pointer(&name), ",", ' ')); /* ends a name */
     if (!kind_options(options, kind, arguments[1], error)) {
         return false;
     }
