@@ -2,9 +2,7 @@
 """The window, driven as a person would: typed text arrives once and in order, views, sheets, ends.
 
 usage: window.py PROGRAM
-Runs an X server of its own; a Windows program is run on the display that its wrapper has.
 """
-import atexit
 import os
 import pathlib
 import signal
@@ -14,13 +12,12 @@ import sys
 import tempfile
 import time
 
-PROGRAM = os.path.abspath(sys.argv[1])
-WRAPPER = os.environ.get("MESON_EXE_WRAPPER", "").split()
-WINDOWS = PROGRAM.endswith(".exe")
-LIMIT_S = 90
+import desktop
+from desktop import WINDOWS, check, ended, wait_for, xdo
+
+LIMIT_S = desktop.LIMIT_S
 LOOP = b"\x6f\0\0\0"  # j .
 LINE = "help quit xyzzy 0123456789 the quick brown fox"
-children = []
 DEMO = str(pathlib.Path(__file__).resolve().parents[2] / "demo" / "demo.elf")
 firmware = tempfile.NamedTemporaryFile(suffix=".bin")
 firmware.write(LOOP)
@@ -28,66 +25,9 @@ firmware.flush()
 MACHINE = ["-M", "virt", "-m", "64M", "-bios", firmware.name, "-display", "sdl"]
 
 
-@atexit.register
-def end_children():
-    for child in reversed(children):
-        if child.poll() is None:
-            child.kill()
-
-
-def check(condition, what):
-    if not condition:
-        sys.exit(f"not ok: {what}")
-
-
-def background(*command, **keywords):
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, **keywords)
-    children.append(child)
-    return child
-
-
-def missing():
-    return [tool for tool in ["Xvfb", "openbox", "xdotool", "xclip"]
-            if subprocess.run(["which", tool], stdout=subprocess.DEVNULL).returncode != 0]
-
-
-def display_open():
-    """An X server with a window manager; returns it."""
-    reader, writer = os.pipe()
-    server = background("Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x900x24",
-                        "-nolisten", "tcp", pass_fds=[writer], stderr=subprocess.DEVNULL)
-    os.close(writer)
-    with os.fdopen(reader) as numbers:
-        number = numbers.readline().strip()
-    check(number, "Xvfb did not start")
-    os.environ["DISPLAY"] = f":{number}"
-    background("openbox", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for("a window manager", lambda: xdo("get_num_desktops"))
-    return server
-
-
-def wait_for(what, probe):
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
-        value = probe()
-        if value:
-            return value
-        time.sleep(0.1)
-    sys.exit(f"not ok: {what}: not within {LIMIT_S} s")
-
-
-def xdo(*arguments):
-    done = subprocess.run(["xdotool", *map(str, arguments)], capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 def window_open(name, *arguments):
     """Starts the program; returns it and its window, which has the keyboard."""
-    child = background(*WRAPPER, PROGRAM, *arguments, "-name", name, stderr=subprocess.PIPE)
-    window = wait_for("a window", lambda: xdo("search", "--name", f"^{name} - Tinamou"))
-    window = window.splitlines()[0]
-    xdo("windowactivate", "--sync", window)
-    return child, window
+    return desktop.window_open(sys.argv[1], name, *arguments)
 
 
 def clip(text):
@@ -123,14 +63,6 @@ def show_monitor(window):
             return ""
         return text
     wait_for("the monitor among the views", probe)
-
-
-def ended(child, what):
-    try:
-        _, errors = child.communicate(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        sys.exit(f"not ok: {what}: still running after {LIMIT_S} s")
-    return child.returncode, errors.decode()
 
 
 def test_console():
@@ -206,7 +138,7 @@ def test_screenshot():
         picture = wait_for("a screenshot", taken)[0]
         check(picture.read_bytes().startswith(b"\x89PNG"), "the screenshot is a PNG file")
         child.kill()
-        child.communicate()
+        child.wait()
     os.environ["HOME"] = home
 
 
@@ -254,17 +186,17 @@ def test_no_display():
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     environment["SDL_VIDEODRIVER"] = "x11"
-    done = subprocess.run([PROGRAM, *MACHINE], env=environment, capture_output=True, text=True,
+    done = subprocess.run([sys.argv[1], *MACHINE], env=environment, capture_output=True, text=True,
                           timeout=LIMIT_S, stdin=subprocess.DEVNULL)
     check(done.returncode == 1 and "-nographic" in done.stderr, f"no display: {done.stderr}")
 
 
 def main():
-    absent = missing()
-    if absent or (WINDOWS and not os.environ.get("DISPLAY")):
-        print(f"cannot run here: {', '.join(absent) or 'no display'}")
+    absent = desktop.missing("xclip")
+    if absent:
+        print(f"cannot run here: {', '.join(absent)}")
         sys.exit(77)
-    server = None if WINDOWS else display_open()
+    server = desktop.display_open()
     tests = [test_console, test_close]
     if not WINDOWS:
         tests += [test_heads, test_screenshot, test_stopped, test_waiting]
