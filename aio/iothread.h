@@ -10,6 +10,9 @@ struct iothread;
 /* Starts a thread with a context of its own; NULL and `error` if the host refuses. */
 struct iothread *iothread_new(const char *name, GError **error);
 
+/* The same with the lock of its context (aio_context_set_lock), which the caller ends after it. */
+struct iothread *iothread_new_locked(const char *name, struct host_mutex *lock, GError **error);
+
 /* Its context, whose home the thread is. Owned by it. */
 struct aio_context *iothread_context(struct iothread *iothread);
 

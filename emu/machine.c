@@ -63,18 +63,23 @@ void machine_pause(struct machine *machine)
 
 static void machine_serve_stop(void *opaque)
 {
-    machine_pause(opaque);
-}
-
-void machine_stop_for(struct machine *machine, const char *why)
-{
-    if (machine->stopped_why == NULL) {
-        machine->stopped_why = g_strdup(why);
-        aio_bh_schedule(machine->stop_bh);
+    struct machine *machine = opaque;
+    char *why = atomic_exchange(&machine->stop_wanted, NULL);
+    if (why == NULL) {
+        return;
     }
     if (machine->on_stop != NULL) {
         machine->on_stop(why);
     }
+    g_free(machine->stopped_why);
+    machine->stopped_why = why;
+    machine_pause(machine);
+}
+
+void machine_stop_for(struct machine *machine, const char *why)
+{
+    g_free(atomic_exchange(&machine->stop_wanted, g_strdup(why)));
+    aio_bh_schedule(machine->stop_bh);
 }
 
 const char *machine_stopped_why(const struct machine *machine)
@@ -388,6 +393,7 @@ static struct machine *machine_alloc(const struct machine_config *config, struct
     host_mutex_init(&machine->lock);
     host_mutex_set_rank(&machine->lock, RANK_MACHINE);
     host_mutex_lock(&machine->lock);
+    aio_context_set_home(ctx);
     aio_context_set_lock(ctx, &machine->lock);
     return machine;
 }
@@ -415,11 +421,12 @@ void machine_free(struct machine *machine)
     if (machine == NULL) {
         return;
     }
-    /* Harts first: from here on nobody but this thread touches memory or registers. */
+    /* Harts first: from here on only loops touch memory, and nobody registers. */
     host_mutex_unlock(&machine->lock);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         hart_quit(&machine->hart[i]->hart);
     }
+    machine->running = false;
     host_mutex_lock(&machine->lock);
     htif_free(machine->htif);
     sbi_free(machine->sbi);
@@ -436,6 +443,7 @@ void machine_free(struct machine *machine)
     host_memory_destroy(&machine->mrom);
     host_memory_destroy(&machine->ram);
     aio_bh_delete(machine->stop_bh);
+    g_free(machine->stop_wanted);
     g_free(machine->stopped_why);
     aio_context_drop_clock(machine->ctx, &machine->clock);
     aio_clock_finish(&machine->clock);

@@ -87,6 +87,7 @@ struct machine_device {
     char *backend; /* id of the drive, net or audiodev; NULL where there is none */
     char *serial;
     unsigned queues; /* of a DEVICE_BLK; 0: 1 */
+    char *iothread;  /* the same: id of the loop that it runs on; NULL: the machine's */
     uint8_t mac[6];
     enum input_kind input;  /* what kind of DEVICE_INPUT */
     struct machine_gpu gpu; /* of DEVICE_GPU */
@@ -109,6 +110,7 @@ struct machine_config {
     bool start_paused;  /* -S */
     GPtrArray *drives;  /* of struct machine_drive */
     GPtrArray *nets;    /* of struct machine_net */
+    GPtrArray *iothreads; /* ids of loops on threads of their own */
     GPtrArray *devices; /* of struct machine_device */
     bool ramfb;         /* firmware may draw on the first screen */
     struct machine_flash flash[2];

@@ -49,6 +49,7 @@ static void device_options_free(void *opaque)
     g_free(device->id);
     g_free(device->backend);
     g_free(device->serial);
+    g_free(device->iothread);
     g_clear_pointer(&device->ports, g_ptr_array_unref);
     g_free(device);
 }
@@ -62,6 +63,7 @@ void machine_config_init(struct machine_config *config)
         .svadu = true,
         .sstc = true,
         .drives = g_ptr_array_new_with_free_func(drive_free),
+        .iothreads = g_ptr_array_new_with_free_func(g_free),
         .nets = g_ptr_array_new_with_free_func(net_options_free),
         .devices = g_ptr_array_new_with_free_func(device_options_free),
         .chardevs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
@@ -84,6 +86,7 @@ void machine_config_clear(struct machine_config *config)
     g_free(config->flash[1].path);
     g_clear_pointer(&config->drives, g_ptr_array_unref);
     g_clear_pointer(&config->nets, g_ptr_array_unref);
+    g_clear_pointer(&config->iothreads, g_ptr_array_unref);
     g_clear_pointer(&config->devices, g_ptr_array_unref);
     g_clear_pointer(&config->chardevs, g_hash_table_unref);
     g_clear_pointer(&config->audios, g_hash_table_unref);

@@ -28,11 +28,24 @@ static void net_free_value(void *net)
     net_free(net);
 }
 
-/* In a coroutine of the disk's: the harts are stopped from the loop. */
+/* On the disk's loop, which may be an IOThread's. */
 static void machine_stop_for_disk(void *opaque, struct block *block, const char *why)
 {
     (void)block;
     machine_stop_for(opaque, why);
+}
+
+/* The loop of the device that has the drive. */
+static struct machine_loop machine_drive_loop(const struct machine *machine,
+                                              const struct machine_config *config, const char *id)
+{
+    for (guint i = 0; i < config->devices->len; i++) {
+        const struct machine_device *device = g_ptr_array_index(config->devices, i);
+        if (device->kind == DEVICE_BLK && g_strcmp0(device->backend, id) == 0) {
+            return machine_loop_find(machine, device->iothread);
+        }
+    }
+    return machine_loop_find(machine, NULL);
 }
 
 /* Lets requests that failed be made again. */
@@ -51,9 +64,10 @@ struct block *machine_block(const struct machine *machine, const char *id)
     return g_hash_table_lookup(machine->blocks, id);
 }
 
-static bool machine_open_drive(struct machine *machine, const struct machine_drive *drive,
-                               GError **error)
+static bool machine_open_drive(struct machine *machine, const struct machine_config *config,
+                               const struct machine_drive *drive, GError **error)
 {
+    struct machine_loop loop = machine_drive_loop(machine, config, drive->id);
     const struct block_options options = {
         .path = drive->path,
         .memory_size = drive->memory_size,
@@ -70,7 +84,11 @@ static bool machine_open_drive(struct machine *machine, const struct machine_dri
     if (g_hash_table_contains(machine->blocks, drive->id)) {
         return machine_fail(error, "drive id '%s' is given twice%s", drive->id, "");
     }
-    struct block *block = block_open(machine->ctx, machine->pool, &options, error);
+    if (loop.ctx == NULL) {
+        return machine_fail(error, "the device of drive '%s' names an iothread that is not there%s",
+                            drive->id, "");
+    }
+    struct block *block = block_open(loop.ctx, loop.pool, &options, error);
     if (block == NULL) {
         return false;
     }
@@ -131,11 +149,11 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
     machine->typing = typing_new(machine->ctx, &machine->clock, machine->input);
     machine_add_displays(machine, config);
     machine->pool = thread_pool_new(machine->ctx, MACHINE_POOL_MAX, error);
-    if (machine->pool == NULL) {
+    if (machine->pool == NULL || !machine_start_iothreads(machine, config, error)) {
         return false;
     }
     for (guint i = 0; i < config->drives->len; i++) {
-        if (!machine_open_drive(machine, g_ptr_array_index(config->drives, i), error)) {
+        if (!machine_open_drive(machine, config, g_ptr_array_index(config->drives, i), error)) {
             return false;
         }
     }
@@ -172,6 +190,7 @@ void machine_close_backends(struct machine *machine)
     g_clear_pointer(&machine->nets, g_hash_table_unref);
     g_clear_pointer(&machine->blocks, g_hash_table_unref);
     g_clear_pointer(&machine->used, g_hash_table_unref);
+    g_clear_pointer(&machine->iothreads, g_ptr_array_unref);
     g_clear_pointer(&machine->pool, thread_pool_free);
 }
 
@@ -198,9 +217,14 @@ static struct virtio_device *machine_new_blk(struct machine *machine,
                                              GError **error)
 {
     struct block *block = machine_take(machine, machine->blocks, "drive", options->backend, error);
-    return block != NULL ? virtio_blk_new(id, &machine->services, block, options->serial,
-                                          MAX(options->queues, 1), error)
-                         : NULL;
+    struct machine_loop loop = machine_loop_find(machine, options->iothread);
+    struct device_services services = machine->services;
+    if (block == NULL) {
+        return NULL;
+    }
+    services.ctx = loop.ctx;
+    services.loop_lock = loop.lock;
+    return virtio_blk_new(id, &services, block, options->serial, MAX(options->queues, 1), error);
 }
 
 static struct virtio_device *machine_new_net(struct machine *machine,

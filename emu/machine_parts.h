@@ -30,6 +30,7 @@ struct machine {
     struct device *device[VIRT_SLOT_COUNT]; /* NULL: memory, or nothing there */
 
     struct thread_pool *pool;
+    GPtrArray *iothreads; /* of struct machine_iothread */
     GHashTable *blocks; /* id -> struct block, owned */
     GHashTable *nets;   /* id -> struct net_backend, owned */
     GHashTable *used;   /* ids of backends that a device has */
@@ -49,6 +50,7 @@ struct machine {
 
     bool running, no_reboot, start_paused;
     struct aio_bh *stop_bh;
+    char *_Atomic stop_wanted; /* why, until the machine thread has seen to it */
     void (*on_stop)(const char *why);
     char *stopped_why; /* what the machine was stopped for by itself; NULL: it was not */
     /* What somebody asked for; any thread sets, the machine thread takes. */
@@ -64,8 +66,7 @@ struct machine {
 /* Asks machine_run to return; the first one counts. Any thread. */
 void machine_end(struct machine *machine, enum machine_end how, int status);
 
-/* Pauses the machine soon, for a reason that people are told, until machine_resume. Machine
- * thread, anywhere in the loop. */
+/* Pauses the machine soon, for a reason that people are told, until machine_resume. Any thread. */
 void machine_stop_for(struct machine *machine, const char *why);
 
 /* Lets disks make what failed again. */
@@ -73,6 +74,20 @@ void machine_resume_disks(struct machine *machine);
 
 /* A guest's wish to reboot: a reset, or the end with -no-reboot. Any thread. */
 void machine_guest_reboot(struct machine *machine);
+
+/* Where a device and what is behind it run. */
+struct machine_loop {
+    struct aio_context *ctx; /* NULL: there is no such loop */
+    struct thread_pool *pool;
+    struct host_mutex *lock; /* NULL: the machine lock */
+};
+
+/* Starts the IOThreads of the configuration. */
+bool machine_start_iothreads(struct machine *machine, const struct machine_config *config,
+                             GError **error);
+
+/* The loop of that name; NULL is the machine's own. */
+struct machine_loop machine_loop_find(const struct machine *machine, const char *id);
 
 /* Opens every drive and network of the configuration. */
 bool machine_open_backends(struct machine *machine, const struct machine_config *config,

@@ -14,7 +14,7 @@
 #define GPU_YRES 768
 
 struct device_keys {
-    char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name, *bus, *audiodev;
+    char *id, *drive, *serial, *netdev, *mac, *rng, *chardev, *name, *bus, *audiodev, *iothread;
     uint64_t number, queues;
     uint64_t xres, yres, max_outputs, max_hostmem;
 };
@@ -37,6 +37,8 @@ static const struct key_row blk_rows[] = {
     ID_ROW,
     { "drive", KEY_STRING, DEVICE(drive), "id of a -drive", NULL, 0 },
     { "serial", KEY_STRING, DEVICE(serial), "serial number, at most 20 characters", NULL, 0 },
+    { "iothread", KEY_STRING, DEVICE(iothread), "id of an -object iothread that it runs on", NULL,
+      0 },
     { "num-queues", KEY_NUMBER, DEVICE(queues), "queues, 1 to 16", NULL, VIRTIO_BLK_QUEUES_MAX },
     END_ROW,
 };
@@ -138,6 +140,7 @@ static bool blk_take(struct plan *plan, struct device_keys *keys, GError **error
     device->backend = g_steal_pointer(&keys->drive);
     device->serial = g_steal_pointer(&keys->serial);
     device->queues = (unsigned)keys->queues;
+    device->iothread = g_steal_pointer(&keys->iothread);
     return true;
 }
 
@@ -398,33 +401,32 @@ struct object_keys {
 #define OBJECT(field) offsetof(struct object_keys, field)
 
 static const struct key_row object_rows[] = {
-    { "qom-type", KEY_STRING, OBJECT(type), "rng-random or rng-builtin", NULL, 0 },
+    { "qom-type", KEY_STRING, OBJECT(type), "rng-random, rng-builtin or iothread", NULL, 0 },
     { "id", KEY_STRING, OBJECT(id), "its name for -device", NULL, 0 },
     { "filename", KEY_STRING, OBJECT(filename), "/dev/urandom or /dev/random", NULL, 0 },
     END_ROW,
 };
 
-/* All of these mean the host's generator, which is there on every host. */
+/* All kinds of rng mean the host's generator, which is there on every host. */
 static bool object_take(struct plan *plan, const struct object_keys *keys, GError **error)
 {
-    static const char *const types[] = { "rng-random", "rng-builtin", NULL };
+    static const char *const types[] = { "rng-random", "rng-builtin", "iothread", NULL };
     static const char *const files[] = { "/dev/urandom", "/dev/random", "/dev/hwrng", NULL };
+    bool iothread = g_strcmp0(keys->type, "iothread") == 0;
     if (!keys->type || !g_strv_contains(types, keys->type)) {
         const char *type = keys->type ? keys->type : "";
-        return usage_unknown(error, type, types, "there are rng-random and rng-builtin",
+        return usage_unknown(error, type, types, "there are rng-random, rng-builtin and iothread",
                              "-object: unknown kind '%s'", type);
     }
     if (!keys->id) {
         return usage_error(error, "-object %s: it needs id=NAME, which -device refers to",
                            keys->type);
     }
-    if (keys->filename && !g_strv_contains(files, keys->filename)) {
-        return usage_error(error,
-                           "-object %s: filename=%s is not supported: leave it out for the "
-                           "host's generator",
+    if (keys->filename && (iothread || !g_strv_contains(files, keys->filename))) {
+        return usage_error(error, "-object %s: filename=%s is not supported: leave it out",
                            keys->type, keys->filename);
     }
-    g_ptr_array_add(plan->rngs, g_strdup(keys->id));
+    g_ptr_array_add(iothread ? plan->config.iothreads : plan->rngs, g_strdup(keys->id));
     return true;
 }
 

@@ -35,7 +35,7 @@ const struct option options[] = {
     { "net", NULL, "none", "no network", option_net, NULL },
     { "device", NULL, "NAME,KEY=VALUE...", "a virtio device; 'help' lists, 'NAME,help' explains",
       option_device, NULL },
-    { "object", NULL, "rng-random,id=ID", "where virtio-rng-device gets its numbers", option_object,
+    { "object", NULL, "TYPE,id=ID", "what devices refer to: rng-random, iothread", option_object,
       NULL },
     { "serial", NULL, "DEV",
       "the serial port: stdio, mon:stdio, null, none, file:, tcp:, unix:, chardev:", option_serial,

@@ -101,7 +101,7 @@ static struct reference reference_of(const struct plan *plan, enum machine_devic
         return (struct reference){ "-device virtio-rng-device", "-object", plan->rngs, string_id };
     case DEVICE_CONSOLE:
     case DEVICE_INPUT:
-    case DEVICE_GPU:   break;
+    case DEVICE_GPU: break;
     }
     g_assert_not_reached(); /* nothing, or ports, is behind it */
 }
@@ -122,6 +122,10 @@ static bool device_check(struct plan *plan, struct machine_device *device, GErro
             return false;
         }
     }
+    if (device->iothread && id_count(plan->config.iothreads, string_id, device->iothread) == 0) {
+        return reference_unknown(plan->config.iothreads, string_id, "-device virtio-blk-device",
+                                 "-object iothread", device->iothread, error);
+    }
     if (!device->backend && device->kind == DEVICE_SOUND) {
         device->backend = plan_anonymous(plan, "audio");
         plan_add_audio(plan, g_strdup(device->backend), PLAN_AUDIO_DEFAULT);
@@ -129,8 +133,7 @@ static bool device_check(struct plan *plan, struct machine_device *device, GErro
     if (device->backend) {
         struct reference to = reference_of(plan, device->kind);
         if (id_count(to.items, to.id_of, device->backend) == 0) {
-            return reference_unknown(to.items, to.id_of, to.where, to.kind, device->backend,
-                                     error);
+            return reference_unknown(to.items, to.id_of, to.where, to.kind, device->backend, error);
         }
     }
     if (device->kind == DEVICE_RNG) {
@@ -226,6 +229,7 @@ static bool devices_check(struct plan *plan, GError **error)
     return ids_unique(config->drives, drive_id, "-drive", error) &&
            ids_unique(config->nets, net_id, "-netdev", error) &&
            ids_unique(plan->rngs, string_id, "-object", error) &&
+           ids_unique(config->iothreads, string_id, "-object iothread", error) &&
            ids_unique(plan->audios, audio_id_of, "-audiodev", error) &&
            ids_unique(config->devices, device_id, "-device", error) && backends_check(plan, error);
 }
@@ -287,8 +291,9 @@ static bool chardevs_check(const struct plan *plan, GError **error)
         const struct plan_chardev *chardev = plan->chardevs->pdata[i];
         stdios += chardev->kind == PLAN_STDIO;
         if (chardev->kind == PLAN_VC && plan->display != PLAN_DISPLAY_SDL) {
-            return usage_error(error, "the chardev '%s' is a terminal in the window, and there is "
-                                      "no window: say '-display sdl'",
+            return usage_error(error,
+                               "the chardev '%s' is a terminal in the window, and there is "
+                               "no window: say '-display sdl'",
                                chardev->id);
         }
         if (stdios > 1) {

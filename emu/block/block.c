@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 
 #include "aio/coroutine.h"
 #include "emu/block/driver.h"
@@ -21,6 +22,7 @@ struct block {
     enum block_on_error on_error[2]; /* reads, and what changes the disk */
     struct throttle throttle;
     unsigned in_flight;
+    struct co_queue idle; /* who waits until nothing is in flight */
     _Atomic uint64_t submitted;
     /* Requests whose result was there before block_submit returned. */
     struct block_request *answered, **answered_end;
@@ -29,7 +31,8 @@ struct block {
     block_stop_fn *stop;
     void *stop_opaque;
     bool stopped;
-    unsigned kept;
+    atomic_bool resuming;
+    atomic_uint kept;
     struct co_queue kept_queue;
     struct aio_bh *kept_bh;
     block_resized_fn *resized;
@@ -50,9 +53,12 @@ static void request_end(struct block_request *request, int result)
 {
     struct block *block = request->block;
     assert(block->in_flight > 0 && result <= 0);
-    block->in_flight--;
     aio_request_end(&request->tracked);
+    block->in_flight--;
     request->done(request, result);
+    if (block->in_flight == 0) {
+        co_queue_restart_all(&block->idle);
+    }
 }
 
 /* Ends what was answered at once. Scheduled again before each, for a completion that waits. */
@@ -200,7 +206,7 @@ static bool request_failed(struct block_request *request, int *result)
     const struct block *block = request->block;
     enum block_on_error on = block->on_error[request_changes(request)];
     bool stops = on == ON_ERROR_STOP || (on == ON_ERROR_ENOSPC && *result == FILE_ERROR_NO_SPACE);
-    if (stops && block->stop != NULL) {
+    if (stops && block->stop != NULL && !block->closing) {
         request_keep(request, *result);
         return !block->closing;
     }
@@ -253,7 +259,11 @@ void block_submit(struct block *block, struct block_request *request)
 
 static void block_wake_kept(void *opaque)
 {
-    co_queue_restart_all(&((struct block *)opaque)->kept_queue);
+    struct block *block = opaque;
+    if (atomic_exchange(&block->resuming, false)) {
+        block->stopped = false;
+    }
+    co_queue_restart_all(&block->kept_queue);
 }
 
 void block_cancel(struct block *block, struct block_request *request)
@@ -267,13 +277,13 @@ void block_cancel(struct block *block, struct block_request *request)
 
 void block_resume(struct block *block)
 {
-    block->stopped = false;
+    atomic_store(&block->resuming, true);
     aio_bh_schedule(block->kept_bh);
 }
 
 unsigned block_stopped(const struct block *block)
 {
-    return block->kept;
+    return atomic_load(&block->kept);
 }
 
 void block_set_stop(struct block *block, block_stop_fn *stop, void *opaque)
@@ -411,14 +421,24 @@ struct block *block_open(struct aio_context *ctx, struct thread_pool *pool,
     block->answered_end = &block->answered;
     block->answered_bh = aio_bh_new(ctx, "block-answered", block_answered, block);
     co_queue_init(&block->kept_queue);
+    co_queue_init(&block->idle);
     block->kept_bh = aio_bh_new(ctx, "block-kept", block_wake_kept, block);
     return block;
 }
 
 static void block_work_close(void *opaque)
 {
-    struct block_work *work = opaque;
-    node_close(work->block->root);
+    struct block *block = ((struct block_work *)opaque)->block;
+    block->closing = true;
+    throttle_release(&block->throttle);
+    co_queue_restart_all(&block->kept_queue);
+    while (block->in_flight > 0) {
+        co_queue_wait(&block->idle, NULL);
+    }
+    node_close(block->root);
+    throttle_finish(&block->throttle);
+    aio_bh_delete(block->answered_bh);
+    aio_bh_delete(block->kept_bh);
 }
 
 void block_close(struct block *block)
@@ -427,14 +447,7 @@ void block_close(struct block *block)
     if (block == NULL) {
         return;
     }
-    block->closing = true;
-    throttle_release(&block->throttle);
-    aio_bh_schedule(block->kept_bh);
-    block_drain(block);
     block_run(block->ctx, block_work_close, &work);
-    throttle_finish(&block->throttle);
-    aio_bh_delete(block->answered_bh);
-    aio_bh_delete(block->kept_bh);
     g_free(block->path);
     g_free(block);
 }

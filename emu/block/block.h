@@ -85,7 +85,8 @@ struct block_options {
     struct throttle_limits limits;
 };
 
-/* Opens an image and locks it against other writers; NULL and `error` name the file and why. */
+/* Opens an image and locks it against other writers; NULL and `error` name the file and why. By the
+ * thread of `ctx`, or of another context while the first one's runs; so do close and resize. */
 struct block *block_open(struct aio_context *ctx, struct thread_pool *pool,
                          const struct block_options *options, GError **error);
 
@@ -130,23 +131,23 @@ unsigned block_in_flight(const struct block *block);
  * there are none. */
 void block_drain(struct block *block);
 
-/* Called in the loop when a request could not be done and the machine must stop for it; `why` is a
- * sentence with the path. */
+/* Called on the home thread when a request could not be done and the machine must stop for it;
+ * `why` is a sentence with the path. */
 typedef void block_stop_fn(void *opaque, struct block *block, const char *why);
 
 /* Who hears of that; without it errors are reported to the guest. Before the first request. */
 void block_set_stop(struct block *block, block_stop_fn *stop, void *opaque);
 
-/* Requests that wait for block_resume. */
+/* Requests that wait for block_resume. Any thread. */
 unsigned block_stopped(const struct block *block);
 
-/* Makes what was kept again. */
+/* Makes what was kept again. Any thread. */
 void block_resume(struct block *block);
 
 /* Changes the length of disk and image; `error` says why it cannot be. Not in a coroutine. */
 bool block_resize(struct block *block, uint64_t size, GError **error);
 
-/* Called in the loop after the length changed. */
+/* Called on the home thread after the length changed. */
 typedef void block_resized_fn(void *opaque);
 
 /* The device that hears of it, or NULL for nobody. */

@@ -86,6 +86,9 @@ struct device_services {
     struct aio_clock *virtual_clock; /* stops with the machine */
     struct aio_clock *wall_clock;
     const struct bus *bus;           /* for DMA only */
+    /* What the callbacks of `ctx` hold if that is an IOThread's, and the transport takes around
+     * each call for the device; NULL: the machine lock is enough. */
+    struct host_mutex *loop_lock;
 };
 
 /* The first member of every device; the board fills it in. */

@@ -15,18 +15,18 @@
 #define MMIO_REGS(REG)                                                                             \
     REG(MagicValue, 0x000, R)                                                                      \
     REG(Version, 0x004, R)                                                                         \
-    REG(DeviceID, 0x008, R) REG(VendorID, 0x00c, R) REG(DeviceFeatures, 0x010, R)                  \
-        REG(DeviceFeaturesSel, 0x014, W) REG(DriverFeatures, 0x020, W)                             \
-            REG(DriverFeaturesSel, 0x024, W) REG(QueueSel, 0x030, W) REG(QueueSizeMax, 0x034, R)   \
-                REG(QueueSize, 0x038, W) REG(QueueReady, 0x044, RW) REG(QueueNotify, 0x050, W)     \
-                    REG(InterruptStatus, 0x060, R) REG(InterruptACK, 0x064, W)                     \
-                        REG(Status, 0x070, RW) REG(QueueDescLow, 0x080, W)                         \
-                            REG(QueueDescHigh, 0x084, W) REG(QueueDriverLow, 0x090, W)             \
-                                REG(QueueDriverHigh, 0x094, W) REG(QueueDeviceLow, 0x0a0, W)       \
-                                    REG(QueueDeviceHigh, 0x0a4, W) REG(SHMSel, 0x0ac, W)           \
-                                        REG(SHMLenLow, 0x0b0, R) REG(SHMLenHigh, 0x0b4, R)         \
-                                            REG(SHMBaseLow, 0x0b8, R) REG(SHMBaseHigh, 0x0bc, R)   \
-                                                REG(ConfigGeneration, 0x0fc, R)
+    REG(DeviceID, 0x008, R)                                                                        \
+    REG(VendorID, 0x00c, R) REG(DeviceFeatures, 0x010, R) REG(DeviceFeaturesSel, 0x014, W)         \
+        REG(DriverFeatures, 0x020, W) REG(DriverFeaturesSel, 0x024, W) REG(QueueSel, 0x030, W)     \
+            REG(QueueSizeMax, 0x034, R) REG(QueueSize, 0x038, W) REG(QueueReady, 0x044, RW)        \
+                REG(QueueNotify, 0x050, W) REG(InterruptStatus, 0x060, R)                          \
+                    REG(InterruptACK, 0x064, W) REG(Status, 0x070, RW) REG(QueueDescLow, 0x080, W) \
+                        REG(QueueDescHigh, 0x084, W) REG(QueueDriverLow, 0x090, W)                 \
+                            REG(QueueDriverHigh, 0x094, W) REG(QueueDeviceLow, 0x0a0, W)           \
+                                REG(QueueDeviceHigh, 0x0a4, W) REG(SHMSel, 0x0ac, W)               \
+                                    REG(SHMLenLow, 0x0b0, R) REG(SHMLenHigh, 0x0b4, R)             \
+                                        REG(SHMBaseLow, 0x0b8, R) REG(SHMBaseHigh, 0x0bc, R)       \
+                                            REG(ConfigGeneration, 0x0fc, R)
 enum { MMIO_REGS(REG_OFFSET) };
 
 enum { INTERRUPT_QUEUE = 1, INTERRUPT_CONFIG = 2 };
@@ -63,9 +63,8 @@ static const struct virtio_transport_ops mmio_transport = { .interrupt = mmio_in
 /* The selected queue, or NULL if the device has none of that number. */
 static struct virtqueue *mmio_queue(const struct mmio *mmio)
 {
-    return mmio->queue_sel < mmio->backend->queue_count
-               ? &mmio->backend->queue[mmio->queue_sel]
-               : NULL;
+    return mmio->queue_sel < mmio->backend->queue_count ? &mmio->backend->queue[mmio->queue_sel]
+                                                        : NULL;
 }
 
 static uint32_t mmio_device_features(const struct mmio *mmio)
@@ -74,19 +73,10 @@ static uint32_t mmio_device_features(const struct mmio *mmio)
     return half > 1 ? 0 : (uint32_t)(virtio_device_features(mmio->backend) >> (32 * half));
 }
 
-static uint64_t mmio_read(struct device *dev, uint32_t offset, unsigned size)
+static uint64_t mmio_read_backend(struct device *dev, uint32_t offset, unsigned size)
 {
     const struct mmio *mmio = (struct mmio *)dev;
     struct virtio_device *backend = mmio->backend;
-    switch (offset) {
-    case MagicValue: return MMIO_MAGIC;
-    case Version: return MMIO_VERSION;
-    case VendorID: return MMIO_VENDOR;
-    default: break;
-    }
-    if (backend == NULL) {
-        return 0; /* device id 0 among them: nothing here */
-    }
     if (offset >= MMIO_CONFIG) {
         return virtio_read_config(backend, offset - MMIO_CONFIG, size);
     }
@@ -105,6 +95,24 @@ static uint64_t mmio_read(struct device *dev, uint32_t offset, unsigned size)
     case ConfigGeneration: return backend->config_generation;
     default: device_unreachable(dev, offset);
     }
+}
+
+static uint64_t mmio_read(struct device *dev, uint32_t offset, unsigned size)
+{
+    struct virtio_device *backend = ((struct mmio *)dev)->backend;
+    switch (offset) {
+    case MagicValue: return MMIO_MAGIC;
+    case Version: return MMIO_VERSION;
+    case VendorID: return MMIO_VENDOR;
+    default: break;
+    }
+    if (backend == NULL) {
+        return 0; /* device id 0 among them: nothing here */
+    }
+    virtio_enter(backend);
+    uint64_t value = mmio_read_backend(dev, offset, size);
+    virtio_leave(backend);
+    return value;
 }
 
 static void mmio_set_address(gpa_t *address, bool high, uint64_t value)
@@ -138,22 +146,10 @@ static void mmio_write_queue(struct mmio *mmio, uint32_t offset, uint64_t value)
     }
 }
 
-static void mmio_write_status(struct mmio *mmio, uint64_t value)
-{
-    if (value == 0) {
-        device_reset(&mmio->dev);
-    } else {
-        virtio_set_status(mmio->backend, (uint8_t)value);
-    }
-}
-
-static void mmio_write(struct device *dev, uint32_t offset, unsigned size, uint64_t value)
+static void mmio_write_backend(struct device *dev, uint32_t offset, unsigned size, uint64_t value)
 {
     struct mmio *mmio = (struct mmio *)dev;
     struct virtio_device *backend = mmio->backend;
-    if (backend == NULL) {
-        return;
-    }
     if (offset >= MMIO_CONFIG) {
         virtio_write_config(backend, offset - MMIO_CONFIG, size, value);
         return;
@@ -170,17 +166,33 @@ static void mmio_write(struct device *dev, uint32_t offset, unsigned size, uint6
         mmio->interrupt_status &= ~(uint32_t)value;
         mmio_sync(dev);
         break;
-    case Status: mmio_write_status(mmio, value); break;
+    case Status: virtio_set_status(backend, (uint8_t)value); break;
     case SHMSel: break; /* no region to select */
     default: mmio_write_queue(mmio, offset, value); break;
     }
 }
 
+static void mmio_write(struct device *dev, uint32_t offset, unsigned size, uint64_t value)
+{
+    struct virtio_device *backend = ((struct mmio *)dev)->backend;
+    if (backend != NULL && offset == Status && value == 0) {
+        device_reset(dev);
+    } else if (backend != NULL) {
+        virtio_enter(backend);
+        mmio_write_backend(dev, offset, size, value);
+        virtio_leave(backend);
+    }
+}
+
+/* Another thread's loop may have raised an interrupt since the fields were cleared. */
 static void mmio_reset(struct device *dev)
 {
     struct mmio *mmio = (struct mmio *)dev;
     if (mmio->backend != NULL) {
+        virtio_enter(mmio->backend);
         virtio_reset(mmio->backend);
+        mmio->interrupt_status = 0;
+        virtio_leave(mmio->backend);
     }
 }
 

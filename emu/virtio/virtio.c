@@ -52,11 +52,26 @@ void *virtio_alloc_queues(const struct virtio_class *class, const char *id,
     return dev;
 }
 
+void virtio_enter(struct virtio_device *dev)
+{
+    if (dev->services.loop_lock != NULL) {
+        host_mutex_lock(dev->services.loop_lock);
+    }
+}
+
+void virtio_leave(struct virtio_device *dev)
+{
+    if (dev->services.loop_lock != NULL) {
+        host_mutex_unlock(dev->services.loop_lock);
+    }
+}
+
 void virtio_free(struct virtio_device *dev)
 {
     if (dev == NULL) {
         return;
     }
+    virtio_enter(dev);
     virtio_reset(dev);
     if (dev->class->finish != NULL) {
         dev->class->finish(dev);
@@ -64,6 +79,7 @@ void virtio_free(struct virtio_device *dev)
     for (unsigned i = 0; i < dev->queue_count; i++) {
         aio_bh_delete(dev->notify_bh[i]);
     }
+    virtio_leave(dev);
     g_free(dev->id);
     g_free(dev);
 }

@@ -98,6 +98,12 @@ void *virtio_alloc(const struct virtio_class *class, const char *id,
 void *virtio_alloc_queues(const struct virtio_class *class, const char *id,
                           const struct device_services *services, unsigned queue_count);
 
+/* For transports: around each call below for a device, except virtio_ring and virtio_free. */
+void virtio_enter(struct virtio_device *dev);
+
+/* The end of it. */
+void virtio_leave(struct virtio_device *dev);
+
 /* Ends and frees a device; accepts NULL. */
 void virtio_free(struct virtio_device *dev);
 

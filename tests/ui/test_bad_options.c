@@ -62,6 +62,9 @@ static const struct {
     { "-drive file=x,sped=1", "unknown property 'sped'" },
     { "-drive file=x,format=raw,cache=fast", "cache=fast" },
     { "-drive file=x,format=raw,werror=panic", "enospc" },
+    { "-object iothread,id=io -drive file=x,format=raw,if=none,id=d -device "
+      "virtio-blk-device,drive=d,iothread=oi",
+      "-object iothread" },
     { "-drive file=a,format=raw,id=d -drive file=b,format=raw,id=d", "two with the id 'd'" },
     { "-netdev usr,id=n", "did you mean 'user'?" },
     { "-netdev tap,id=n", "unknown kind of network 'tap'" },

@@ -4,6 +4,9 @@
 
 #include <glib.h>
 
+#include "aio/iothread.h"
+#include "emu/block/node.h"
+#include "platform/clock.h"
 #include "tests/device/virtio/driver.h"
 #include "tests/fake/file.h"
 
@@ -18,6 +21,10 @@ static struct driver d;
 static struct thread_pool *pool;
 static struct block *block;
 
+/* The disk's own loop, in tests that give it one. */
+static struct iothread *iothread;
+static struct host_mutex loop_lock;
+
 /* A disk request in guest memory. */
 struct request {
     unsigned queue;
@@ -25,20 +32,55 @@ struct request {
     gpa_t data, status;
 };
 
-static void setup(uint64_t features)
+static void make_loop(bool own)
+{
+    struct aio_context *ctx = d.ctx;
+    aio_context_set_home(ctx);
+    host_mutex_init(&loop_lock);
+    if (own) {
+        iothread = iothread_new_locked("disk", &loop_lock, NULL);
+        ctx = iothread_context(iothread);
+    }
+    pool = thread_pool_new(ctx, 4, NULL);
+}
+
+static struct virtio_device *make_disk(void)
 {
     g_autoptr(GError) error = NULL;
+    struct device_services services = d.services;
+    if (iothread != NULL) {
+        services.ctx = iothread_context(iothread);
+        services.loop_lock = &loop_lock;
+    }
+    host_mutex_lock(&d.lock);
+    block = block_open(services.ctx, pool,
+                       &(struct block_options){ .path = "disk", .format = "raw" }, &error);
+    host_mutex_unlock(&d.lock);
+    g_assert_no_error(error);
+    return virtio_blk_new("disk0", &services, block, NULL, QUEUES, NULL);
+}
+
+static void setup_on(bool own_loop, uint64_t features)
+{
     static const uint8_t zeros[SECTORS * 512];
     fake_file_reset();
     fake_file_put("disk", zeros, sizeof(zeros));
     driver_init(&d);
-    pool = thread_pool_new(d.ctx, 4, NULL);
-    block =
-        block_open(d.ctx, pool, &(struct block_options){ .path = "disk", .format = "raw" }, &error);
-    g_assert_no_error(error);
-    driver_plug(&d, virtio_blk_new("disk0", &d.services, block, NULL, QUEUES, NULL));
+    make_loop(own_loop);
+    driver_plug(&d, make_disk());
     driver_start(&d, features, 64);
     driver_poll(&d);
+}
+
+static void setup(uint64_t features)
+{
+    setup_on(false, features);
+}
+
+static void end_pool(void *opaque)
+{
+    (void)opaque;
+    thread_pool_free(pool);
 }
 
 static void finish(void)
@@ -46,8 +88,11 @@ static void finish(void)
     driver_unplug(&d);
     host_mutex_lock(&d.lock);
     block_close(block);
-    thread_pool_free(pool);
+    block_run(iothread != NULL ? iothread_context(iothread) : d.ctx, end_pool, NULL);
     host_mutex_unlock(&d.lock);
+    iothread_join(iothread);
+    iothread = NULL;
+    host_mutex_finish(&loop_lock);
     driver_finish(&d);
 }
 
@@ -67,13 +112,23 @@ static struct request add(unsigned queue, uint32_t type, uint64_t sector, uint32
     return r;
 }
 
+/* With a loop of its own the disk answers by itself. */
 static void wait_used(unsigned queue, unsigned count)
 {
+    int64_t end_ns = host_monotonic_ns() + 20000000000;
     uint16_t head;
     uint32_t size;
-    while (count-- > 0) {
-        driver_wait_used(&d, queue, &head, &size);
+    while (count > 0 && host_monotonic_ns() < end_ns) {
+        if (iothread == NULL) {
+            driver_wait_used(&d, queue, &head, &size);
+            count--;
+        } else if (driver_take_used(&d, queue, &head, &size)) {
+            count--;
+        } else {
+            host_thread_yield();
+        }
     }
+    g_assert_cmpuint(count, ==, 0);
 }
 
 static uint8_t status_of(const struct request *r)
@@ -146,10 +201,10 @@ static void test_reset_joined(void)
     finish();
 }
 
-static void test_queues(void)
+static void check_queues(bool own_loop)
 {
     struct request r[QUEUES][8];
-    setup(F_FLUSH | F_MQ);
+    setup_on(own_loop, F_FLUSH | F_MQ);
     g_assert_cmpuint(d.dev->queue_count, ==, QUEUES);
     g_assert_true(virtio_has_feature(d.dev, 12));
     uint64_t count;
@@ -174,6 +229,40 @@ static void test_queues(void)
     for (unsigned i = 0; i < QUEUES * 8; i++) {
         g_assert_cmpuint(image[i * 4096], ==, i);
         g_assert_cmpuint(image[i * 4096 + 4095], ==, i);
+    }
+    finish();
+}
+
+static void test_queues(void)
+{
+    check_queues(false);
+}
+
+/* The same on a thread of the disk's. */
+static void test_iothread(void)
+{
+    check_queues(true);
+}
+
+/* Registers and memory are the driver's again after a reset, whatever the other thread does. */
+static void test_iothread_reset(void)
+{
+    setup_on(true, F_FLUSH | F_MQ);
+    for (unsigned round = 0; round < 200; round++) {
+        gpa_t heap = d.heap;
+        for (unsigned i = 0; i < 16; i++) {
+            add(i % QUEUES, i % 3 ? T_OUT : T_IN, i * 8, 4096, 5);
+        }
+        for (unsigned queue = 0; queue < QUEUES; queue++) {
+            driver_kick(&d, queue);
+        }
+        for (unsigned i = 0; i < round % 50; i++) {
+            host_thread_yield();
+        }
+        d.heap = heap;
+        driver_start(&d, F_FLUSH | F_MQ, 64);
+        g_assert_cmpuint(d.dev->queue[0].in_flight, ==, 0);
+        g_assert_false(d.dev->broken);
     }
     finish();
 }
@@ -208,5 +297,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-blk/reset-joined", test_reset_joined);
     g_test_add_func("/virtio-blk/queues", test_queues);
     g_test_add_func("/virtio-blk/resize", test_resize);
+    g_test_add_func("/virtio-blk/iothread", test_iothread);
+    g_test_add_func("/virtio-blk/iothread-reset", test_iothread_reset);
     return g_test_run();
 }
