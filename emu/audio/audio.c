@@ -5,9 +5,11 @@
 
 #include "emu/audio/backend.h"
 
-#define RING_NS    500000000  /* what a ring holds */
-#define TICK_NS    10000000   /* of a stream without a device */
-#define STALL_NS   1000000000 /* after which lost time is not made up for */
+#define RING_NS  500000000   /* what a ring holds */
+#define TICK_NS  10000000    /* of a stream without a device */
+#define STALL_NS 1000000000  /* after which lost time is not made up for, and a device is given up \
+                              */
+#define WATCH_NS   250000000 /* between two looks whether a device still asks */
 #define SECOND_NS  1000000000
 #define PACE_CHUNK 4096u
 
@@ -90,23 +92,38 @@ static size_t ring_put(struct audio_stream *stream, const uint8_t *data, size_t 
     return size;
 }
 
-size_t audio_pull(struct audio_stream *stream, uint8_t *data, size_t size)
+/* What audio_pull does, for the device or, `by_clock`, in its place. */
+static size_t stream_pull(struct audio_stream *stream, uint8_t *data, size_t size, bool by_clock)
 {
     host_mutex_lock(&stream->lock);
     size_t taken = ring_take(stream, data, size);
     stream->starved |= taken < size;
+    stream->asked += by_clock ? 0 : size;
     host_mutex_unlock(&stream->lock);
     memset(data + taken, stream->format.sample == SAMPLE_U8 ? 0x80 : 0, size - taken);
     aio_bh_schedule(stream->wake_bh);
     return taken;
 }
 
-void audio_push(struct audio_stream *stream, const uint8_t *data, size_t size)
+size_t audio_pull(struct audio_stream *stream, uint8_t *data, size_t size)
+{
+    return stream_pull(stream, data, size, false);
+}
+
+/* The same for audio_push. */
+static void stream_push(struct audio_stream *stream, const uint8_t *data, size_t size,
+                        bool by_clock)
 {
     host_mutex_lock(&stream->lock);
     ring_put(stream, data, size);
+    stream->asked += by_clock ? 0 : size;
     host_mutex_unlock(&stream->lock);
     aio_bh_schedule(stream->wake_bh);
+}
+
+void audio_push(struct audio_stream *stream, const uint8_t *data, size_t size)
+{
+    stream_push(stream, data, size, false);
 }
 
 /* Bytes that are due by the clock since the last time. */
@@ -121,6 +138,12 @@ static size_t pace_due(struct audio_stream *stream)
     return (size_t)(audio_bytes_of(&stream->format, passed) - stream->paced_done);
 }
 
+static void pace_begin(struct audio_stream *stream)
+{
+    stream->paced_ns = aio_clock_now_ns(stream->clock);
+    stream->paced_done = 0;
+}
+
 /* Plays `due` bytes to nobody, or into a file. What is late begins a new account of time. */
 static void pace_play(struct audio_stream *stream, size_t due)
 {
@@ -128,15 +151,14 @@ static void pace_play(struct audio_stream *stream, size_t due)
     const struct audio_class *class = stream->audio->class;
     while (due > 0) {
         size_t want = MIN(due, sizeof(data));
-        size_t taken = audio_pull(stream, data, want);
+        size_t taken = stream_pull(stream, data, want, true);
         if (taken > 0 && !stream->failed && class->take != NULL) {
             stream->failed = !class->take(stream->audio, data, taken);
         }
         stream->paced_done += taken;
         due -= taken;
         if (taken < want) {
-            stream->paced_ns = aio_clock_now_ns(stream->clock);
-            stream->paced_done = 0;
+            pace_begin(stream);
             return;
         }
     }
@@ -147,13 +169,37 @@ static void pace_record(struct audio_stream *stream, size_t due)
     uint8_t data[PACE_CHUNK];
     memset(data, stream->format.sample == SAMPLE_U8 ? 0x80 : 0, sizeof(data));
     for (stream->paced_done += due; due > 0; due -= MIN(due, sizeof(data))) {
-        audio_push(stream, data, MIN(due, sizeof(data)));
+        stream_push(stream, data, MIN(due, sizeof(data)), true);
     }
+}
+
+/* Whether the stream's device has asked for nothing for so long that the guest must not wait for it
+ * any more; it counts again as soon as it asks. */
+static bool device_stalls(struct audio_stream *stream)
+{
+    host_mutex_lock(&stream->lock);
+    uint64_t asked = stream->asked;
+    host_mutex_unlock(&stream->lock);
+    int64_t now = aio_clock_now_ns(stream->clock);
+    if (asked != stream->seen) {
+        stream->seen = asked;
+        stream->seen_ns = now;
+    }
+    bool stalls = now - stream->seen_ns >= STALL_NS;
+    if (stalls && !stream->stalled) {
+        pace_begin(stream);
+    }
+    stream->stalled = stalls;
+    return stalls;
 }
 
 static void pace_tick(void *opaque)
 {
     struct audio_stream *stream = opaque;
+    if (stream->device != NULL && !device_stalls(stream)) {
+        timer_mod(&stream->timer, aio_clock_now_ns(stream->clock) + WATCH_NS);
+        return;
+    }
     size_t due = pace_due(stream);
     if (stream->capture) {
         pace_record(stream, due);
@@ -213,9 +259,11 @@ void audio_run(struct audio_stream *stream, bool running)
     stream->running = running;
     if (stream->device != NULL) {
         stream->audio->class->run(stream, running);
-    } else if (running) {
-        stream->paced_ns = aio_clock_now_ns(stream->clock);
-        stream->paced_done = 0;
+    }
+    if (running) {
+        pace_begin(stream);
+        stream->seen_ns = stream->paced_ns;
+        stream->stalled = false;
         timer_mod(&stream->timer, stream->paced_ns + TICK_NS);
     } else {
         timer_del(&stream->timer);

@@ -37,16 +37,20 @@ struct audio_stream {
 
     struct aio_context *ctx;
     struct aio_clock *clock;
-    struct aio_timer timer; /* of a stream without a device */
+    struct aio_timer timer; /* takes the place of the device, or looks after it */
     struct aio_bh *wake_bh;
     bool running;
     int64_t paced_ns;    /* when a stream without a device began to run */
     uint64_t paced_done; /* bytes since then */
+    int64_t seen_ns;     /* when the device was last seen to have asked for more */
+    uint64_t seen;       /* what it had asked for then */
+    bool stalled;        /* it has not for long: as if there were none */
 
     struct host_mutex lock; /* a leaf: what follows */
     uint8_t *ring;
     size_t size;
     uint64_t in, out;
+    uint64_t asked; /* bytes that the device has wanted or given */
     bool starved; /* the device wanted more than there was */
     unsigned underruns;
     bool failed;

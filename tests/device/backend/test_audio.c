@@ -254,6 +254,61 @@ static void test_device(void)
     finish(audio);
 }
 
+/* Samples that count, so that a gap or a repetition is seen. */
+static uint32_t counted;
+
+static void write_counted(struct audio_stream *stream, unsigned ms)
+{
+    for (unsigned i = 0; i < ms * 48; i++) {
+        g_assert_cmpuint(audio_write(stream, &counted, sizeof(counted)), ==, sizeof(counted));
+        counted++;
+    }
+}
+
+static void pull_counted(struct audio_stream *stream, unsigned ms, uint32_t from)
+{
+    for (unsigned i = 0; i < ms * 48; i++) {
+        uint32_t value;
+        g_assert_cmpuint(audio_pull(stream, (uint8_t *)&value, sizeof(value)), ==, sizeof(value));
+        g_assert_cmpuint(value, ==, from + i);
+    }
+}
+
+/* A host's device that stands still for a moment loses nothing; one that stands for long holds the
+ * guest up no more, and goes on with what is new when it comes back. */
+static void test_stall(void)
+{
+    setup();
+    struct audio *audio = audio_alloc(&device_class, "d", sizeof(*audio));
+    device_there = true;
+    counted = 0;
+    struct audio_stream *stream = open_cd(audio, false);
+    audio_run(stream, true);
+    write_counted(stream, 400);
+    pull_counted(stream, 10, 0);
+    pass(900);
+    pull_counted(stream, 90, 480);
+    pass(900);
+    pull_counted(stream, 100, 4800);
+    pass(100);
+    g_assert_cmpuint(audio_get_progress(stream).underruns, ==, 0);
+    uint64_t before = audio_get_progress(stream).out;
+    pass(1400);
+    uint64_t after = audio_get_progress(stream).out;
+    g_assert_cmpuint(after - before, ==, 200 * 192); /* all there was, played to nobody */
+    g_assert_cmpuint(audio_get_progress(stream).out, ==, audio_get_progress(stream).in);
+    write_counted(stream, 500);
+    pass(100);
+    after = audio_get_progress(stream).out;
+    g_assert_cmpuint(after, >=, 450 * 192);
+    g_assert_cmpuint(after, <=, 510 * 192);
+    pull_counted(stream, 50, (uint32_t)(after / 4)); /* it is back: the clock stands aside */
+    pass(900);
+    g_assert_cmpuint(audio_get_progress(stream).out, ==, after + 50 * 192);
+    audio_close(stream);
+    finish(audio);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -264,5 +319,6 @@ int main(int argc, char **argv)
     g_test_add_func("/audio/wav", test_wav);
     g_test_add_func("/audio/wav-nowhere", test_wav_nowhere);
     g_test_add_func("/audio/device", test_device);
+    g_test_add_func("/audio/stall", test_stall);
     return g_test_run();
 }
