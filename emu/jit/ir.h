@@ -118,10 +118,10 @@ struct ir_ins {
  * has a place and a last use like one. */
 #define IR_ADDEND(group) (IR_OPS_MAX + (group))
 
-/* Loads (or stores) near each other that are probed together, by the first of them. */
+/* Loads and stores near each other that are probed together, by the first of them. */
 struct ir_group {
     uint16_t first; /* the operation that probes */
-    bool write;
+    bool write;     /* there are stores in it */
     uint16_t count;
     int32_t min, max; /* of the first byte, and behind the last one, from the first one's base */
 };
@@ -175,6 +175,9 @@ bool ir_is_loop(const struct ir_block *block, int64_t target);
 /* Finds loads and stores that can share a probe of the TLB. Before ir_drop_dead_puts: what only
  * shares a probe is no recovery point. */
 void ir_merge(struct ir_block *block);
+
+/* Whether a miss of the group's probe may fill the TLB: its first access asks for itself. */
+bool ir_group_fills(const struct ir_block *block, unsigned group);
 
 /* Appends a listing, one operation a line, to `text` (debugging, tests). */
 void ir_print(const struct ir_block *block, char *text, unsigned size);

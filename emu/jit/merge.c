@@ -4,6 +4,10 @@
  * off sums of it with constants (a pointer that a loop steps along), and off the pc. Where the
  * range leaves the page, or is no memory, the block is left for one that probes each access.
  *
+ * What may be stored to may be loaded from, so a group with both asks for stores. If a load asks
+ * for a store that comes later, and may never come, nothing is filled in: the page would become
+ * dirty. The block is left in that case too, and a store in the other one fills it in.
+ *
  * This is right because nothing in a block can take a translation away: shootdowns reach a hart
  * between blocks only.
  */
@@ -26,6 +30,13 @@ static bool merge_is_access(const struct ir_ins *ins, bool *ret_write)
     return *ret_write || ins->op == IR_LOAD || ins->op == IR_LOADF;
 }
 
+bool ir_group_fills(const struct ir_block *block, unsigned group)
+{
+    bool write;
+    merge_is_access(&block->ins[block->group[group].first], &write);
+    return write == block->group[group].write;
+}
+
 static struct merge_address merge_address(const struct ir_block *block, const struct ir_ins *ins)
 {
     struct merge_address at = { ins->a, ins->imm };
@@ -44,11 +55,11 @@ static struct merge_address merge_address(const struct ir_block *block, const st
 
 /* The group that the access may join: its number, or 0. */
 static unsigned merge_find(const struct ir_block *block, const struct merge_address *groups,
-                           struct merge_address at, unsigned size, bool write)
+                           struct merge_address at, unsigned size)
 {
     for (unsigned g = IR_GROUPS_MAX - 1; g > 0; g--) {
         const struct ir_group *group = &block->group[g];
-        if (group->count == 0 || groups[g].root != at.root || group->write != write) {
+        if (group->count == 0 || groups[g].root != at.root) {
             continue;
         }
         int64_t from = at.distance - groups[g].distance, end = from + size;
@@ -61,7 +72,8 @@ static unsigned merge_find(const struct ir_block *block, const struct merge_addr
     return 0;
 }
 
-static void merge_join(struct ir_block *block, unsigned index, unsigned number, int64_t from)
+static void merge_join(struct ir_block *block, unsigned index, unsigned number, int64_t from,
+                       bool write)
 {
     struct ir_group *group = &block->group[number];
     struct ir_ins *ins = &block->ins[index];
@@ -69,6 +81,7 @@ static void merge_join(struct ir_block *block, unsigned index, unsigned number, 
     group->min = from < group->min ? (int32_t)from : group->min;
     group->max = end > group->max ? (int32_t)end : group->max;
     group->count++;
+    group->write |= write;
     block->ins[IR_ADDEND(number)].last = (uint16_t)index;
     ins->group = (uint8_t)number;
 }
@@ -94,17 +107,17 @@ void ir_merge(struct ir_block *block)
             continue;
         }
         struct merge_address at = merge_address(block, ins);
-        unsigned number = merge_find(block, groups, at, ins->size, write);
+        unsigned number = merge_find(block, groups, at, ins->size);
         if (number == 0 && used < IR_GROUPS_MAX) {
             number = used++;
             groups[number] = (struct merge_address){ at.root, at.distance - ins->imm };
             block->group[number] = (struct ir_group){
-                .first = (uint16_t)i, .write = write,
+                .first = (uint16_t)i,
                 .min = (int32_t)ins->imm, .max = (int32_t)ins->imm + ins->size,
             };
         }
         if (number != 0) {
-            merge_join(block, i, number, at.distance - groups[number].distance);
+            merge_join(block, i, number, at.distance - groups[number].distance, write);
         }
     }
     merge_settle(block);

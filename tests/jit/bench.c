@@ -136,7 +136,8 @@ static void hart_start_csrs(struct riscv_hart *h, const struct program *program,
     hart_write(h, 0x3a0, 0x1f);
     hart_write(h, 0x306, 7); /* counters may be read everywhere */
     hart_write(h, 0x106, 7);
-    hart_write(h, 0x30a, 0xf0); /* cache block operations */
+    /* Cache block operations; half of the programs have the hardware keep A and D. */
+    hart_write(h, 0x30a, 0xf0 | (program->seed >> 1 & 1) << 61);
     hart_write(h, 0x10a, 0xf0);
     hart_write(h, 0x340, program_random(state)); /* mscratch: the handler's turns */
     /* Half of the programs that delegate do so with environment calls of U-mode too. */

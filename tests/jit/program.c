@@ -267,6 +267,33 @@ static void add_address(struct maker *maker, unsigned reg, unsigned target)
     item->target = (uint16_t)target;
 }
 
+/* Loads and stores off one register, near each other, in a page of any kind or across a border,
+ * with ways out between them. */
+static void add_neighbours(struct maker *maker)
+{
+    static const enum isa_row_id rows[] = { INSN_ld, INSN_sd, INSN_fld, INSN_fsd, INSN_lw, INSN_sw,
+                                            INSN_lbu, INSN_sb };
+    int32_t page = (int32_t)maker_pick(maker, 5) - 1; /* the one that was not accessed: -1 */
+    add(maker, INSN_lui, REG_AT, 0, 0, page * 4096);
+    add(maker, INSN_add, REG_AT, REG_AT, REG_DATA, 0);
+    add(maker, INSN_addi, REG_AT, REG_AT, 0, maker_offset(maker) - 1024);
+    for (unsigned i = 2 + maker_pick(maker, 6); i > 0; i--) {
+        enum isa_row_id id = rows[maker_pick(maker, 8)];
+        bool store = is_store(isa_rows[id].uop);
+        int32_t offset = 8 * (int32_t)maker_pick(maker, 32);
+        add(maker, id, store ? 0 : 12 + maker_pick(maker, 19), REG_AT,
+            store ? maker_pick(maker, 32) : 0, offset);
+        if (maker_pick(maker, 4) == 0) {
+            struct program_item *item = add(maker, INSN_bltu, 0, maker_pick(maker, 32),
+                                            maker_pick(maker, 32), 0);
+            item->fix = FIX_TARGET;
+            item->target = maker_forward(maker);
+        } else if (maker_pick(maker, 4) == 0) {
+            add(maker, INSN_addi, REG_AT, REG_AT, 0, 8);
+        }
+    }
+}
+
 /* An indirect jump, sometimes through memory, so that nothing knows its target before. */
 static void add_indirect(struct maker *maker)
 {
@@ -511,10 +538,11 @@ static void add_any(struct maker *maker)
     } kinds[] = {
         { 60, add_row }, { 14, add_compressed }, { 3, add_short_jump }, { 2, add_call },
         { 2, add_indirect }, { 3, add_trap }, { 3, add_csr }, { 2, add_saved_flags },
+        { 3, add_neighbours },
         { 1, add_patch }, { 1, add_status }, { 1, add_status_value }, { 2, add_device },
         { 1, add_cache_block }, { 1, add_reserved }, { 1, add_return }, { 1, add_fence },
     };
-    enum { PLAIN = 89, ALL = 98 }; /* the first eight are plain */
+    enum { PLAIN = 92, ALL = 101 }; /* the first nine are plain */
     unsigned left = maker_pick(maker, maker->plain ? PLAIN : ALL), kind = 0;
     unsigned first = maker->program->count;
     while (left >= kinds[kind].weight) {

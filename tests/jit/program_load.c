@@ -142,6 +142,7 @@ static void load_tables(const struct program *program, uint8_t *ram)
     unsigned data = (unsigned)((PROGRAM_DATA - PROGRAM_RAM) >> 12);
     leaves[data + 9] = 0;                /* not there */
     leaves[data + 7] &= ~UINT64_C(0x84); /* read-only, not dirty */
+    leaves[data + 10] &= ~UINT64_C(0x80); /* not dirty */
     leaves[data + 6] &= ~UINT64_C(0xc0); /* not accessed yet */
 }
 

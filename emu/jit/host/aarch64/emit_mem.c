@@ -81,8 +81,8 @@ static void emit_cold_store(struct emitter *e, const struct emit_cold *cold)
     emit_resume(e, cold);
 }
 
-/* A group whose range leaves the page, or is no memory, is left to a block without groups. */
-static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
+/* Goes on after filling the TLB, or falls through. */
+static void emit_group_fill(struct emitter *e, const struct emit_cold *cold)
 {
     const struct ir_group *group = &e->block->group[cold->ins->group];
     int64_t span = group->max - group->min;
@@ -98,6 +98,14 @@ static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
     emit_resume(e, cold);
     a64_bind_here(&e->as, straddles);
     a64_bind_here(&e->as, single);
+}
+
+/* A group whose range leaves the page, or is no memory, is left to a block without groups. */
+static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
+{
+    if (ir_group_fills(e->block, cold->ins->group)) {
+        emit_group_fill(e, cold);
+    }
     emit_count(e, cold->ins->insns);
     emit_patchable(e, cold->ins, cold->ins->pc, true);
 }

@@ -138,7 +138,8 @@ static void emit_cold_load(struct emitter *e, const struct emit_cold *cold)
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
 }
 
-static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
+/* Goes on after filling the TLB, or falls through. */
+static void emit_group_fill(struct emitter *e, const struct emit_cold *cold)
 {
     const struct ir_group *group = &e->block->group[cold->ins->group];
     int32_t span = group->max - group->min;
@@ -157,6 +158,13 @@ static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
     x86_bind_here(&e->as, straddles);
     x86_bind_here(&e->as, single);
+}
+
+static void emit_cold_group(struct emitter *e, const struct emit_cold *cold)
+{
+    if (ir_group_fills(e->block, cold->ins->group)) {
+        emit_group_fill(e, cold);
+    }
     emit_late_flags(e, cold->ins);
     emit_count(e, cold->ins->insns);
     struct jit_exit exit = { .target = cold->ins->pc, .single = true };
