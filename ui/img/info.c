@@ -99,7 +99,8 @@ static void set_text(json_t *to, const char *key, const char *text)
     }
 }
 
-static bool info_json(struct block_node *node, struct node_info *info, json_t *to, GError **error)
+static bool info_json(struct block_node *node, const struct node_info *info, json_t *to,
+                      GError **error)
 {
     void *snapshots;
     if (!img_snapshots_json(node, &snapshots, error)) {
@@ -122,11 +123,7 @@ static bool info_json(struct block_node *node, struct node_info *info, json_t *t
     set_text(to, "full-backing-filename", info->full_backing_path);
     set_text(to, "backing-filename-format", info->backing_format);
     if (info->json) {
-        json_t *specific = json_object();
-        set_text(specific, "type", info->format);
-        json_object_set_new(specific, "data", info->json);
-        json_object_set_new(to, "format-specific", specific);
-        info->json = NULL;
+        json_object_set(to, "format-specific", info->json);
     }
     return true;
 }

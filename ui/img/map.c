@@ -100,6 +100,25 @@ static bool entry_print(const struct map *map, const struct entry *entry, bool l
     return entry_text(entry, error);
 }
 
+/* The image of the chain that decides what stands at the entry's start, counted from the topmost.
+ * Where nobody does, the first one whose backing does not reach that far. */
+static int entry_find(struct block_node *node, uint64_t end, struct entry *entry)
+{
+    uint64_t size = end - entry->start;
+    for (;; node = node_backing(node), entry->depth++) {
+        struct block_node *backing = node_backing(node);
+        int result = node_extent(node, entry->start, size, &entry->extent);
+        if (result < 0 || (entry->extent.status & EXTENT_ALLOCATED)) {
+            return result;
+        }
+        if (!backing || entry->start >= node_size(backing)) {
+            entry->extent.status = EXTENT_ZERO;
+            return 0;
+        }
+        size = MIN(entry->extent.size, node_size(backing) - entry->start);
+    }
+}
+
 static bool map_print(const struct map *map, struct block_node *node, GError **error)
 {
     uint64_t end = node_size(node), at = map->start;
@@ -108,7 +127,7 @@ static bool map_print(const struct map *map, struct block_node *node, GError **e
     fputs(map->json ? "[" : "Offset          Length          Mapped to       File\n", stdout);
     while (at < end) {
         struct entry next = { .start = at };
-        int result = node_extent_above(node, NULL, at, end - at, &next.extent, &next.depth);
+        int result = entry_find(node, end, &next);
         if (result < 0) {
             return img_transfer_failed(error, "looking at", node, at, result);
         }

@@ -27,7 +27,7 @@ static const struct img_option options[] = {
 struct measure {
     struct img_create_options options;
     const char *format, *target, *snapshot, *path;
-    bool share, json, has_size;
+    bool share, json, has_size, has_bitmaps;
     uint64_t size;
     uint64_t required, full;
 };
@@ -86,6 +86,19 @@ static bool data_count(struct block_node *node, uint64_t cluster, uint64_t *ret_
     return true;
 }
 
+/* Whether the source's format has persistent bitmaps. A copy never takes them along, so that their
+ * size, which scripts look for, is 0. */
+static bool bitmaps_known(struct block_node *node)
+{
+    struct node_info info;
+    node_get_info(node, &info);
+    json_t *data = json_object_get(info.json, "data");
+    const char *compat = json_string_value(json_object_get(data, "compat"));
+    bool known = g_strcmp0(compat, "1.1") == 0;
+    img_info_clear(&info);
+    return known;
+}
+
 static bool source_measure(struct img *img, struct measure *measure, uint64_t *ret_data,
                            GError **error)
 {
@@ -96,6 +109,7 @@ static bool source_measure(struct img *img, struct measure *measure, uint64_t *r
         return false;
     }
     measure->size = node_size(node);
+    measure->has_bitmaps = bitmaps_known(node) && strcmp(measure->target, "qcow2") == 0;
     uint64_t cluster = create->cluster_size ? create->cluster_size : CLUSTER_SIZE;
     bool done = data_count(node, cluster, ret_data, error);
     node_close(node);
@@ -127,11 +141,15 @@ static void measure_print(const struct measure *measure)
         json_t *to = json_object();
         json_object_set_new(to, "required", json_integer((json_int_t)measure->required));
         json_object_set_new(to, "fully-allocated", json_integer((json_int_t)measure->full));
+        if (measure->has_bitmaps) {
+            json_object_set_new(to, "bitmaps", json_integer(0));
+        }
         img_print_json(to);
         return;
     }
     printf("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n", measure->required,
            measure->full);
+    fputs(measure->has_bitmaps ? "bitmaps size: 0\n" : "", stdout);
 }
 
 int img_measure(struct img *img, const char *const *arguments)
