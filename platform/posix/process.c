@@ -43,6 +43,7 @@ void host_process_prepare(void)
 {
     streams_open();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
 }
 
 char **host_arguments(int argc, char **argv)
@@ -113,6 +114,7 @@ static int process_spawn(pid_t *ret_pid, const char *const *argv)
     sigemptyset(&none);
     sigemptyset(&restored);
     sigaddset(&restored, SIGPIPE);
+    sigaddset(&restored, SIGXFSZ);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &restored);
