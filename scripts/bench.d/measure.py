@@ -16,7 +16,8 @@ IDLE_SECONDS = 8
 SLOW = 600
 
 # What each kind of guest needs besides the common options, and what must be attached.
-GUESTS = {"plain": "1", "two harts": "2", "programs": "1"}
+GUESTS = {"plain": "1", "two harts": "2", "programs": "1", "storage": "1"}
+DISK_SIZE = 64 << 20
 
 
 def say(text):
@@ -133,15 +134,32 @@ class Measurement:
             image = machine.guest_script("programs")
             subprocess.run(["cp", "--sparse=always", image, str(disk)], check=True)
         else:
-            disk.write_bytes(bytes(64 << 20))
+            disk.write_bytes(bytes(DISK_SIZE))
+        disks = ["-drive", f"if=none,id=disk,format=raw,file={disk}",
+                 "-device", "virtio-blk-device,drive=disk"]
+        if kind == "storage":
+            disks = self.storage_disks(emulator)
         return [*self.emulators[emulator], "-M", "virt", "-smp", GUESTS[kind], "-m", "512M",
                 "-nographic", "-no-reboot",
                 "-bios", machine.guest_script("packages", "opensbi-1.6"),
                 "-kernel", machine.guest_script("packages", "kernel"), "-initrd", self.initrd,
                 "-append", "console=ttyS0 panic=-1 run=bench",
-                "-drive", f"if=none,id=disk,format=raw,file={disk}",
-                "-device", "virtio-blk-device,drive=disk",
-                "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
+                *disks, "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
+
+    def storage_disks(self, emulator):
+        """A full disk of each format that is measured, with the format as its serial number."""
+        disks = []
+        forms = [form for form in workloads.STORAGE_FORMATS
+                 if any(name.startswith(form + "-") for name in self.options.names)]
+        full = pathlib.Path(self.folder, "full")
+        full.write_bytes(b"\x5a" * DISK_SIZE)
+        for form in forms:
+            disk = pathlib.Path(self.folder, f"{emulator}.{form}")
+            subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", form, str(full), str(disk)],
+                           check=True)
+            disks += ["-drive", f"if=none,id={form},format={form},file={disk}",
+                      "-device", f"virtio-blk-device,drive={form},serial={form}"]
+        return disks
 
     def note(self, name, emulator, value):
         """Keeps one sample."""
@@ -168,11 +186,15 @@ class Measurement:
         """One workload on each emulator in turn."""
         group = next(group for group in workloads.GROUPS.values() if name in group.names)
         argument = f"=10.0.2.2:{self.port}" if name == "net" else ""
+        work = name
+        if group.guest == "storage":
+            serial, work = name.split("-", 1)
+            argument = f"={serial}"
         for emulator, guest in running.items():
             if emulator == "native" and not group.native:
                 continue
             with machine.reporting(guest.running, notes=False):
-                amount, unit, taken = guest.work(name, self.options.seconds, argument)
+                amount, unit, taken = guest.work(work, self.options.seconds, argument)
             self.units[name] = unit
             self.note(name, emulator, amount / max(taken, 1e-6))
 

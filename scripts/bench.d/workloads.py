@@ -15,6 +15,10 @@ class Group:
     native: bool = True
 
 
+# What is done with a disk, each on an image of both formats.
+STORAGE = ("read-1", "read-32", "write-1", "write-32", "read-seq", "write-seq")
+STORAGE_FORMATS = ("raw", "qcow2")
+
 GROUPS = {
     "integer": Group(("fib", "interp", "indirect", "divmul", "sieve", "qsort", "sha256", "crc32",
                       "core"), must=2.5, aim=4),
@@ -27,6 +31,8 @@ GROUPS = {
     "changing code": Group(("patch", "emit"), must=1.5, aim=4, native=False),
     "cold code": Group(("cold",), must=2, aim=4, native=False),
     "devices": Group(("disk-write", "disk-read", "disk-random", "net"), must=1, native=False),
+    "storage": Group(tuple(f"{form}-{name}" for form in STORAGE_FORMATS for name in STORAGE),
+                     guest="storage", must=1, aim=2, native=False),
     "threads": Group(("sha256-1", "sha256-2", "mutex-2", "pingpong-2"), guest="two harts", must=1),
     "programs": Group(("python", "gcc", "7z", "sqlite", "perl"), guest="programs", must=1.5, aim=3,
                       native=False),

@@ -24,6 +24,7 @@ extern const struct workload code_workloads[];
 extern const struct workload thread_workloads[];
 extern const struct workload program_workloads[];
 extern const struct workload device_workloads[];
+extern const struct workload storage_workloads[];
 
 /* Ends the program: what could not be done, and the system's reason. */
 _Noreturn void bench_fail(const char *what);

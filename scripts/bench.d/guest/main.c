@@ -85,6 +85,7 @@ static const struct workload *workload_find(const char *name)
         integer_workloads, algorithm_workloads, float_workloads,
         memory_workloads,  system_workloads,    code_workloads,
         thread_workloads,  program_workloads,   device_workloads,
+        storage_workloads,
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct workload *work = tables[i]; work->name; work++)
