@@ -68,12 +68,12 @@ static void machine_serve_stop(void *opaque)
     if (why == NULL) {
         return;
     }
-    if (machine->on_stop != NULL) {
-        machine->on_stop(why);
-    }
     g_free(machine->stopped_why);
     machine->stopped_why = why;
     machine_pause(machine);
+    if (machine->on_stop != NULL) {
+        machine->on_stop(machine->on_stop_opaque, why);
+    }
 }
 
 void machine_stop_for(struct machine *machine, const char *why)
@@ -387,6 +387,7 @@ static struct machine *machine_alloc(const struct machine_config *config, struct
     machine->start_paused = config->start_paused;
     machine->clipboard = config->clipboard;
     machine->on_stop = config->on_stop;
+    machine->on_stop_opaque = config->on_stop_opaque;
     machine->stop_bh = aio_bh_new(ctx, "machine-stop", machine_serve_stop, machine);
     atomic_init(&machine->end_wanted, MACHINE_NO_END);
     aio_clock_init_virtual(&machine->clock);

@@ -120,7 +120,8 @@ struct machine_config {
     struct clipboard *clipboard; /* made by the caller like these; NULL: none */
     GHashTable *audios;          /* id -> struct audio, made by the caller too */
     /* Hears why the machine stopped by itself (a disk that is full); NULL: nobody. */
-    void (*on_stop)(const char *why);
+    void (*on_stop)(void *opaque, const char *why);
+    void *on_stop_opaque;
 };
 
 /* Why machine_run returned. */

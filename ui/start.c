@@ -83,10 +83,15 @@ static void run_finding(void *opaque, const char *text)
 }
 
 /* A disk is full, or fails: the machine stands until somebody says 'cont'. */
-static void run_stopped(const char *why)
+static void run_stopped(void *opaque, const char *why)
 {
-    fprintf(stderr, "tinamou: the machine is stopped: %s; 'cont' in the monitor tries again\n",
-            why);
+    struct run *run = opaque;
+    g_autofree char *text =
+        g_strdup_printf("the machine is stopped: %s; 'cont' in the monitor tries again", why);
+    fprintf(stderr, "tinamou: %s\n", text);
+    if (run->session) {
+        session_say(run->session, text);
+    }
 }
 
 static bool pidfile_write(struct run *run, GError **error)
@@ -134,6 +139,7 @@ static bool run_make(struct run *run, GError **error)
     }
     config->clipboard = clipboard_new(run->ctx);
     config->on_stop = run_stopped;
+    config->on_stop_opaque = run;
     run->sounds = sounds_new(run->plan, error);
     if (!run->sounds) {
         return false;

@@ -33,7 +33,7 @@ struct session {
     int64_t sampled_ns, cpu_ns;
     struct machine_traffic traffic;
 
-    struct host_mutex lock; /* leaf: guards all below */
+    struct host_mutex lock;  /* leaf: guards all below */
     struct aio_context *ctx; /* NULL: no machine */
     bool open;               /* it takes commands */
     struct session_status status;
@@ -218,6 +218,15 @@ struct clipboard *session_clipboard(struct session *session)
     struct clipboard *clipboard = session->open ? session->options->config->clipboard : NULL;
     host_mutex_unlock(&session->lock);
     return clipboard;
+}
+
+void session_say(struct session *session, const char *text)
+{
+    session_publish(session);
+    host_mutex_lock(&session->lock);
+    g_queue_push_tail(&session->messages, g_strdup(text));
+    host_mutex_unlock(&session->lock);
+    session->wake(session->opaque);
 }
 
 static void order_run(void *opaque)

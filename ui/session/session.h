@@ -87,6 +87,9 @@ bool session_command(struct session *session, const char *line);
 /* Asks the machine to end, or not to start. Window's side. */
 void session_quit(struct session *session);
 
+/* Has the window show a text as it shows an answer. Machine's side. */
+void session_say(struct session *session, const char *text);
+
 /* The oldest answer not yet taken, NULL if there is none; free with g_free. Window's side. */
 char *session_message(struct session *session);
 
