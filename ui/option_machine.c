@@ -71,7 +71,7 @@ bool option_machine(struct plan *plan, const char *value, GError **error)
 
 struct accel_keys {
     char *name, *off, *dump;
-    uint64_t bisect, hot, cache;
+    uint64_t bisect, hot, cache, warm;
     bool perf;
 };
 
@@ -92,6 +92,11 @@ static const struct key_row accel_rows[] = {
       .kind = KEY_STRING,
       .offset = offsetof(struct accel_keys, off),
       .help = "passes to leave out, with ':' between them, or 'all'" },
+    { .name = "warm",
+      .kind = KEY_NUMBER,
+      .offset = offsetof(struct accel_keys, warm),
+      .max = JIT_WARM_MAX,
+      .help = "interpret code so many times before it is translated" },
     { .name = "bisect",
       .kind = KEY_NUMBER,
       .offset = offsetof(struct accel_keys, bisect),
@@ -162,7 +167,7 @@ static bool accel_take_jit(struct plan *plan, const struct accel_keys *keys, GEr
 {
     struct jit_options *jit = &plan->config.jit;
     bool asked = keys->off || keys->dump || keys->perf || keys->hot > 0 || keys->cache > 0 ||
-                 keys->bisect != UINT64_MAX;
+                 keys->bisect != UINT64_MAX || keys->warm != JIT_WARM_DEFAULT;
     if (!asked) {
         return true;
     }
@@ -178,13 +183,14 @@ static bool accel_take_jit(struct plan *plan, const struct accel_keys *keys, GEr
     jit->perf = keys->perf;
     jit->hot = (unsigned)keys->hot;
     jit->bisect = keys->bisect;
+    jit->warm = (unsigned)keys->warm;
     jit->segment_size = keys->cache > 0 ? keys->cache / JIT_SEGMENTS : jit->segment_size;
     return !keys->off || accel_take_off(jit, keys->off, error);
 }
 
 bool option_accel(struct plan *plan, const char *value, GError **error)
 {
-    struct accel_keys keys = { .bisect = UINT64_MAX };
+    struct accel_keys keys = { .bisect = UINT64_MAX, .warm = JIT_WARM_DEFAULT };
     bool taken = keys_parse("-accel", value, "accel", accel_rows, &keys, error) &&
                  (!keys.name || accel_take(plan, keys.name, error)) &&
                  accel_take_jit(plan, &keys, error);

@@ -90,12 +90,18 @@ static void jit_page_update(struct jit *jit, struct jit_page *page)
         for (uint32_t number = page->blocks[chain], next; number != JIT_NONE; number = next) {
             next = jit->block[number].next;
             if ((jit->block[number].lines & changed) != 0) {
+                atomic_store_explicit(&page->warmth[jit->block[number].start / 2], 0,
+                                      memory_order_relaxed);
                 jit_drop(jit, number);
                 jit->stats.stale_blocks++;
             }
         }
     }
     page->lines &= ~changed;
+    if (jit->options.warm > 0) {
+        atomic_store_explicit(&page->warm, (unsigned char)MAX(JIT_WARM_CHANGING, jit->options.warm),
+                              memory_order_relaxed);
+    }
 }
 
 static uint32_t *jit_page_chain(struct jit *jit, const uint8_t *host)
@@ -135,6 +141,8 @@ uint32_t jit_page_enter(struct jit *jit, const uint8_t *host, unsigned index, ui
     page->lines = 0;
     memset(page->blocks, 0, sizeof page->blocks);
     memset(page->epoch, 0, sizeof page->epoch);
+    memset(page->warmth, 0, sizeof page->warmth);
+    page->warm = (unsigned char)jit->options.warm;
     *chain = number;
     return number;
 }

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@
 #define JIT_PAGE_HASH       (1u << 12)
 #define JIT_OFFSET_HASH     64
 #define JIT_HARTS_MAX       64
+#define JIT_WARM_CHANGING   32
 #define JIT_NONE            0 /* block, exit and page number 0 are not used */
 
 /* Key bits of a block besides its address. */
@@ -68,6 +70,9 @@ struct jit_page {
     uint64_t lines;       /* lines that some block lies in */
     bool dying;           /* unhashed; free once every hart has forgotten it */
     uint32_t blocks[JIT_OFFSET_HASH];
+    /* How often code of this page is interpreted before it is translated: more often once it has
+     * changed. How often a hart has come by each halfword and found no code; about right. */
+    atomic_uchar warm, warmth[TLB_PAGE_SIZE / 2];
     uint32_t epoch[JIT_HARTS_MAX]; /* of each hart, when it last compared; 0: never */
     uint8_t copy[4096];
 };

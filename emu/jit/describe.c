@@ -75,8 +75,10 @@ char *jit_describe(struct riscv_hart *hart)
     }
     g_string_append_printf(text,
                            "hart %-6u %" PRIu64 " misses of the TLB, %" PRIu64
-                           " of the jump cache; %" PRIu64 " single steps\n",
-                           hart->hart.index, own->tlb_misses, own->jump_misses, own->steps);
+                           " of the jump cache; %" PRIu64 " single steps, %" PRIu64
+                           " pieces of new code\n",
+                           hart->hart.index, own->tlb_misses, own->jump_misses, own->steps,
+                           own->warmings);
     return g_string_free(text, FALSE);
 }
 

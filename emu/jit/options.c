@@ -5,6 +5,7 @@ void jit_options_init(struct jit_options *options)
     *options = (struct jit_options){
         .passes = IR_PASSES_ALL,
         .bisect = UINT64_MAX,
+        .warm = JIT_WARM_DEFAULT,
         .block_insns = IR_INSNS_MAX,
         .segment_size = JIT_SEGMENT_SIZE_DEFAULT,
     };

@@ -95,7 +95,7 @@ static void jit_flush_translation(struct hart *hart, uint64_t address)
 {
     struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
     struct jit_hart *own = hart->engine_state;
-    interp_one_flush(own->interp);
+    interp_one_flush(own->interp, address);
     if (address == UINT64_MAX) {
         jit_forget(h);
         return;
@@ -108,7 +108,7 @@ static void jit_flush_translation(struct hart *hart, uint64_t address)
 static void jit_switch_space(struct hart *hart)
 {
     struct jit_hart *own = hart->engine_state;
-    interp_one_flush(own->interp);
+    interp_one_flush(own->interp, UINT64_MAX);
     jit_forget_scope((struct riscv_hart *)(void *)hart, TLB_LOCAL);
 }
 
@@ -179,8 +179,15 @@ static bool jit_context_usable(const struct riscv_hart *h)
 enum jit_absent {
     JIT_ABSENT_FULL,    /* no room, or nothing said */
     JIT_ABSENT_STEP,    /* the page cannot be translated */
+    JIT_ABSENT_COLD,    /* it has not been asked for often enough */
     JIT_ABSENT_TRAPPED, /* an exception is taken */
 };
+
+/* The entry that the page of pc uses. */
+static struct fetch_entry *jit_fetch_entry(struct riscv_hart *h, uint64_t pc)
+{
+    return &jit_area(h)->context[h->bank_data].fetch[pc / TLB_PAGE_SIZE % FETCH_CACHE_ENTRIES];
+}
 
 /* The number of the translated page that pc is in; JIT_NONE: *ret_why, which was FULL, says why. */
 static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint64_t pc,
@@ -188,7 +195,7 @@ static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint6
 {
     struct jit_context *context = &jit_area(h)->context[h->bank_data];
     uint64_t va = pc & TLB_PAGE_MASK;
-    struct fetch_entry *fetch = &context->fetch[va / TLB_PAGE_SIZE % FETCH_CACHE_ENTRIES];
+    struct fetch_entry *fetch = jit_fetch_entry(h, pc);
     if (fetch->va == va) {
         return (uint32_t)fetch->id;
     }
@@ -227,12 +234,29 @@ static void jit_remember_jump(struct riscv_hart *h, uint64_t pc, const uint8_t *
     context->jump[index] = (struct jump_entry){ pc, code };
 }
 
+/* Whether code at pc is to be interpreted once more; counts that. */
+static bool jit_is_cold(const struct jit_hart *own, uint32_t page, uint64_t pc)
+{
+    struct jit_page *in = &own->jit->page[page];
+    atomic_uchar *warmth = &in->warmth[pc % TLB_PAGE_SIZE / 2];
+    unsigned char count = atomic_load_explicit(warmth, memory_order_relaxed);
+    if (count >= atomic_load_explicit(&in->warm, memory_order_relaxed)) {
+        return false;
+    }
+    atomic_store_explicit(warmth, count + 1, memory_order_relaxed);
+    return true;
+}
+
 /* The block at h->pc, under the translator's lock; links the exit that led here. */
 static uint32_t jit_find_block(struct riscv_hart *h, struct jit_hart *own,
                                enum jit_absent *ret_why)
 {
     uint32_t page = jit_enter_page(h, own, h->pc, ret_why);
     if (page == JIT_NONE) {
+        return JIT_NONE;
+    }
+    if (jit_is_cold(own, page, h->pc)) {
+        *ret_why = JIT_ABSENT_COLD;
         return JIT_NONE;
     }
     uint8_t key = (uint8_t)(h->bank_data | (own->counting ? JIT_KEY_COUNTING : 0));
@@ -251,6 +275,12 @@ static const uint8_t *jit_find_code(struct riscv_hart *h, struct jit_hart *own,
     const struct jump_entry *jump = &context->jump[(h->pc >> 1) % JUMP_CACHE_ENTRIES];
     if (jump->pc == h->pc && own->exit == JIT_NONE) {
         return jump->code;
+    }
+    const struct fetch_entry *fetch = jit_fetch_entry(h, h->pc);
+    if (fetch->va == (h->pc & TLB_PAGE_MASK) && jit_is_cold(own, (uint32_t)fetch->id, h->pc)) {
+        own->exit = JIT_NONE;
+        *ret_why = JIT_ABSENT_COLD;
+        return NULL;
     }
     host_mutex_lock(&own->jit->lock);
     uint32_t block = jit_find_block(h, own, ret_why);
@@ -281,20 +311,45 @@ static void jit_finish_sequence(struct riscv_hart *h, struct jit_hart *own)
     }
 }
 
+/* After something else than generated code has run. */
+static void jit_update_mode(struct riscv_hart *h, struct jit_hart *own, uint8_t frm)
+{
+    if (h->frm != frm) {
+        host_fp_end(h);
+        host_fp_begin(h);
+    }
+    if (h->counts_asked && !own->counting) {
+        own->counting = true;
+        jit_forget(h);
+    }
+}
+
+/* A piece of code that is not translated, in a page that was entered. */
+static void jit_warm(struct riscv_hart *h, struct jit_hart *own)
+{
+    uint8_t frm = h->frm;
+    const struct fetch_entry *fetch = jit_fetch_entry(h, h->pc);
+    own->warmings++;
+    h->sc_paired = 0;
+    host_sync_flags(h);
+    interp_until_jump(h, own->interp, own->jit->page[fetch->id].host);
+    jit_finish_sequence(h, own);
+    jit_update_mode(h, own, frm);
+}
+
 /* One instruction without generated code. */
 static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
 {
+    uint8_t frm = h->frm;
     own->steps++;
-    if (!jit_step_system(h, own)) {
-        uint8_t frm = h->frm;
+    if (jit_step_system(h, own)) {
+        frm = h->frm;
+    } else {
         host_sync_flags(h);
         interp_one(h, own->interp);
         jit_finish_sequence(h, own);
-        if (h->frm != frm) { /* a CSR instruction that straddles pages */
-            host_fp_end(h);
-            host_fp_begin(h);
-        }
     }
+    jit_update_mode(h, own, frm);
 }
 
 /* Code for h->pc whose accesses do not share probes; NULL: step. Links the exit that asked. */
@@ -371,6 +426,8 @@ static void jit_run(struct hart *hart)
         const uint8_t *code = jit_context_usable(h) ? jit_find_code(h, own, &why) : NULL;
         if (code != NULL) {
             jit_enter(h, own, code);
+        } else if (why == JIT_ABSENT_COLD) {
+            jit_warm(h, own);
         } else if (why != JIT_ABSENT_TRAPPED) {
             h->sc_paired = 0;
             jit_interpret(h, own);

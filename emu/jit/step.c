@@ -40,24 +40,14 @@ static const struct isa_insn *step_decode(struct jit_hart *own, uint32_t word)
     return &entry->insn;
 }
 
-/* CSRs whose value depends on how many instructions were run. */
-static bool step_counts(unsigned csr)
-{
-    return csr == 0xc00 || csr == 0xc02 || csr == 0xb00 || csr == 0xb02;
-}
-
-static void step_csr(struct riscv_hart *h, struct jit_hart *own, const struct isa_insn *insn,
-                     enum csr_op op, uint64_t operand, uint32_t word)
+static void step_csr(struct riscv_hart *h, const struct isa_insn *insn, enum csr_op op,
+                     uint64_t operand, uint32_t word)
 {
     uint64_t old;
     uint8_t frm = h->frm;
     bool floating = insn->imm >= 1 && insn->imm <= 3;
     if (floating) {
         host_sync_flags(h);
-    }
-    if (step_counts((unsigned)insn->imm)) {
-        own->counting = true;
-        jit_forget(h);
     }
     if (op != CSR_WRITE && insn->rs1 == 0) {
         op = CSR_READ;
@@ -120,12 +110,12 @@ bool jit_step_system(struct riscv_hart *h, struct jit_hart *own)
         return false;
     }
     switch (insn->uop) {
-    case UOP_csr_write: step_csr(h, own, insn, CSR_WRITE, h->x[insn->rs1], word); return true;
-    case UOP_csr_set: step_csr(h, own, insn, CSR_SET, h->x[insn->rs1], word); return true;
-    case UOP_csr_clear: step_csr(h, own, insn, CSR_CLEAR, h->x[insn->rs1], word); return true;
-    case UOP_csri_write: step_csr(h, own, insn, CSR_WRITE, insn->rs1, word); return true;
-    case UOP_csri_set: step_csr(h, own, insn, CSR_SET, insn->rs1, word); return true;
-    case UOP_csri_clear: step_csr(h, own, insn, CSR_CLEAR, insn->rs1, word); return true;
+    case UOP_csr_write: step_csr(h, insn, CSR_WRITE, h->x[insn->rs1], word); return true;
+    case UOP_csr_set: step_csr(h, insn, CSR_SET, h->x[insn->rs1], word); return true;
+    case UOP_csr_clear: step_csr(h, insn, CSR_CLEAR, h->x[insn->rs1], word); return true;
+    case UOP_csri_write: step_csr(h, insn, CSR_WRITE, insn->rs1, word); return true;
+    case UOP_csri_set: step_csr(h, insn, CSR_SET, insn->rs1, word); return true;
+    case UOP_csri_clear: step_csr(h, insn, CSR_CLEAR, insn->rs1, word); return true;
     case UOP_trap_ecall: riscv_ecall(h); return true;
     case UOP_sys_mret: step_return(h, riscv_mret, word); return true;
     case UOP_sys_sret: step_return(h, riscv_sret, word); return true;

@@ -26,6 +26,7 @@ struct jit_hart {
     bool counting;         /* the guest has looked at instret: count from now on */
     uint32_t epoch;        /* counts this hart's fence.i, from 1 */
     uint64_t steps;
+    uint64_t warmings;     /* pieces of code that were interpreted because they were new */
     uint64_t tlb_misses;   /* of generated code */
     uint64_t jump_misses;  /* indirect jumps that the jump cache did not know */
     struct step_decoded decoded[1 << STEP_DECODED_BITS];

@@ -159,6 +159,7 @@ bool riscv_csr(struct riscv_hart *hart, unsigned number, enum csr_op op, uint64_
     if (row == NULL || !csr_permitted(hart, row, op != CSR_READ)) {
         return false;
     }
+    hart->counts_asked |= row->read == csr_read_mcycle || row->read == csr_read_minstret;
     uint64_t old = csr_value(hart, row);
     struct csr_write write = { .number = number, .value = operand, .mask = operand };
     switch (op) {

@@ -110,6 +110,7 @@ struct riscv_hart {
                                * every exit and before they call riscv_csr */
     uint64_t minstret_offset; /* minstret = instret + offset; while inhibited, its value */
     uint64_t mcycle_offset;   /* the same for mcycle: an instruction takes one cycle */
+    bool counts_asked;        /* the guest has read or written one of the two */
 
     enum riscv_bank bank_data;  /* of loads and stores now (MPRV, SUM, privilege) */
     enum riscv_bank bank_fetch; /* of fetches now */

@@ -71,9 +71,8 @@ static void interp_switch_space(struct hart *hart)
     interp_forget_fetches(interp_of(hart));
 }
 
-static void interp_flush_translation(struct hart *hart, uint64_t address)
+void interp_one_flush(struct interp *in, uint64_t address)
 {
-    struct interp *in = interp_of(hart);
     if (address == UINT64_MAX) {
         interp_forget_fetches(in);
         return;
@@ -85,6 +84,11 @@ static void interp_flush_translation(struct hart *hart, uint64_t address)
             fetch->tag = INTERP_NO_PAGE;
         }
     }
+}
+
+static void interp_flush_translation(struct hart *hart, uint64_t address)
+{
+    interp_one_flush(interp_of(hart), address);
 }
 
 /* Pages are compared with memory when they are next looked up, which all of them now are. */

@@ -1,6 +1,8 @@
 /* The interpreter one instruction at a time, for engines that leave some to it. Hart's thread. */
 #pragma once
 
+#include <stdint.h>
+
 #include <glib.h>
 
 struct interp;
@@ -15,8 +17,13 @@ void interp_one_free(struct interp *in);
 /* Code changed: compare what was decoded with memory before it runs again. */
 void interp_one_fence(struct interp *in);
 
-/* Translations changed: forget what was fetched. */
-void interp_one_flush(struct interp *in);
+/* Translations of `address`, or all if UINT64_MAX, changed: forget what was fetched. */
+void interp_one_flush(struct interp *in, uint64_t address);
+
+/* Runs from h->pc, in the page whose bytes are at `page`, to the next jump that is taken, to what a
+ * system instruction or an exception leads to, or to the end of the page. Does nothing if the
+ * first instruction ends in another page. */
+void interp_until_jump(struct riscv_hart *h, struct interp *in, const uint8_t *page);
 
 /* Runs the instruction at h->pc, or takes the exception that fetching it takes. */
 void interp_one(struct riscv_hart *h, struct interp *in);

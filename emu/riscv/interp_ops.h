@@ -84,7 +84,8 @@ struct interp {
     unsigned pages_used, victim; /* the pool is filled first; then, who was not used for a round */
     struct interp_page *pool;
     struct interp_page *hash[1u << INTERP_HASH_BITS];
-    struct interp_page *step;    /* for single instructions of pages that cannot be kept */
+    struct interp_page *step;    /* for what is not kept: single instructions, pieces of a page */
+    const uint8_t *piece;        /* the page in guest memory that a piece is of */
     struct interp_fetch cache[BANK_COUNT][INTERP_FETCHES];
 };
 

@@ -196,7 +196,7 @@ uint32_t interp_word(struct interp *in, const struct interp_slot *slot)
     const struct interp_page *page = single ? in->step : interp_page_of(in, slot);
     size_t index = (size_t)(slot - page->slot);
     uint32_t word;
-    if (single || index >= INTERP_PAGE_SLOTS) {
+    if (index >= INTERP_PAGE_SLOTS) {
         word = page->straddle_word;
     } else {
         word = page->copy[index];

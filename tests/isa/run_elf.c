@@ -14,6 +14,7 @@
 #include "aio/clock.h"
 #include "aio/context.h"
 #include "emu/jit/jit.h"
+#include "emu/jit/options.h"
 #include "emu/mem/bus.h"
 #include "emu/riscv/hart.h"
 #include "emu/riscv/interp.h"
@@ -129,9 +130,13 @@ int main(int argc, char **argv)
     bus_add_memory(bus, "ram", RAM_BASE, RAM_SIZE, ram.base, true, &error);
     aio_clock_init_virtual(&clock);
     aio_clock_start(&clock);
+    struct jit_options options;
+    jit_options_init(&options);
+    options.warm = 0; /* these programs run most of their code once */
     struct riscv_config config = {
         .bus = bus, .clock = &clock, .ctx = aio_context_new("main", &error),
         .timebase_hz = 10000000, .sv48 = true, .svadu = true, .sstc = true, .machine_mode = true,
+        .jit = &options,
     };
     config.isa = riscv_isa_string(&config);
     const struct engine *engine = jit ? &jit_engine : &interp_engine;

@@ -161,6 +161,7 @@ static void test_everywhere(const struct loop *loop, bool user, unsigned block_i
     static struct program program;
     struct jit_options options;
     jit_options_init(&options);
+    options.warm = 0;
     options.block_insns = block_insns;
     bool ok = lockstep_init(&lockstep, true, &options, NULL);
     assert(ok);
@@ -229,12 +230,13 @@ static const struct loop enables[] = {
 };
 
 /* S-mode lets in what waits already: it is taken in front of the next instruction. */
-static void test_enabled(const struct loop *loop)
+static void test_enabled(const struct loop *loop, unsigned warm)
 {
     static struct bench bench;
     static struct program program;
     struct jit_options options;
     jit_options_init(&options);
+    options.warm = warm;
     bool ok = bench_init(&bench, &jit_engine, &options, NULL);
     assert(ok);
     loop_program(&program, loop, false, 1);
@@ -279,7 +281,8 @@ int main(void)
         }
     }
     for (size_t i = 0; i < G_N_ELEMENTS(enables); i++) {
-        test_enabled(&enables[i]);
+        test_enabled(&enables[i], 0);
+        test_enabled(&enables[i], JIT_WARM_MAX); /* interpreted */
     }
     test_storm();
     return 0;

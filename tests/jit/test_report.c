@@ -55,6 +55,7 @@ static void test_dump(struct bench *bench, const char *path)
     uint8_t *text;
     size_t size;
     jit_options_init(&options);
+    options.warm = 0;
     options.dump = (char *)path;
     options.hot = 2;
     options.passes &= ~IR_PASS_BIT(unroll);
@@ -88,6 +89,7 @@ static void test_switches(struct bench *bench)
 {
     struct jit_options options;
     jit_options_init(&options);
+    options.warm = 0;
     options.bisect = 1; /* the rest is steps */
     run(bench, &options);
     char *all = jit_describe(bench->hart);
