@@ -79,6 +79,7 @@ struct jit_area {
     uint64_t addend[IR_GROUPS_MAX]; /* IR_ADDEND of each group; spill slots from REGS_SPILL on */
     uint64_t spill_f[8];
     uint64_t temps_f[8];   /* floating-point temporaries during a slow call */
+    uint64_t temps_x[3];   /* integer ones, during one that must keep them */
     uint64_t host_stack;   /* stack pointer of the caller of enter */
     uint32_t fp_mode;      /* rounding mode and flags of the host, while in generated code */
     uint32_t fp_mode_host; /* outside */

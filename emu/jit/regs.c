@@ -246,25 +246,33 @@ int regs_write(struct regs *regs, uint16_t value)
     return temp;
 }
 
-int regs_write_fresh(struct regs *regs, uint16_t value)
-{
-    int guest = regs_hint(regs, value);
-    uint16_t old = guest == REGS_NONE ? IR_NONE : regs->in_home[guest];
-    if (guest != REGS_NONE && (old == IR_NONE || regs_is_dead(regs, old))) {
-        return regs_place_at(regs, value, guest);
-    }
-    int temp = regs_scratch(regs);
-    regs->reserved &= ~(1u << temp);
-    regs_hold(regs, value, temp);
-    regs->locked |= 1u << temp;
-    return temp;
-}
-
 void regs_define(struct regs *regs, uint16_t value, int temp)
 {
     regs->reserved &= ~(1u << temp);
     regs_hold(regs, value, temp);
     regs->locked |= 1u << temp;
+}
+
+int regs_write_over(struct regs *regs, uint16_t value, uint16_t over)
+{
+    int guest = regs_hint(regs, value);
+    uint16_t old = guest == REGS_NONE ? IR_NONE : regs->in_home[guest];
+    if (guest != REGS_NONE && (old == IR_NONE || old == over || regs_is_dead(regs, old))) {
+        return regs_place_at(regs, value, guest);
+    }
+    int temp = over == IR_NONE || regs_is_needed(regs, over) ? REGS_NONE : regs->place[over].temp;
+    if (temp != REGS_NONE) {
+        regs->place[over].temp = REGS_NONE;
+    } else {
+        temp = regs_scratch(regs);
+    }
+    regs_define(regs, value, temp);
+    return temp;
+}
+
+int regs_write_fresh(struct regs *regs, uint16_t value)
+{
+    return regs_write_over(regs, value, IR_NONE);
 }
 
 /* A value that is needed later loses its home: finds it another place. */

@@ -76,6 +76,10 @@ int regs_write_hint(struct regs *regs, uint16_t value);
  * operation. */
 int regs_write_fresh(struct regs *regs, uint16_t value);
 
+/* The same for one whose operand `over` is overwritten, which is best, or copied first.
+ * IR_NONE: no operand may be. */
+int regs_write_over(struct regs *regs, uint16_t value, uint16_t over);
+
 /* Declares that the value is now in temporary `temp`, which the caller had taken. */
 void regs_define(struct regs *regs, uint16_t value, int temp);
 

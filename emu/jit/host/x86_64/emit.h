@@ -30,13 +30,14 @@ struct emit_cold {
     const struct ir_ins *ins;
     int8_t address;        /* host register of the address */
     int8_t result;         /* host register of the result, integer or floating point */
+    int8_t operand;        /* host register of another operand */
     uint16_t exit;         /* number of the exit record */
     struct operand value;  /* what is stored */
 };
 
 /* Addresses of the shared code, in the executable view. */
 struct emit_thunks {
-    const uint8_t *enter, *leave, *load, *store, *fill, *group, *csr;
+    const uint8_t *enter, *leave, *load, *store, *fill, *group, *csr, *product;
 };
 
 struct emitter {

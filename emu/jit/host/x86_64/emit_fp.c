@@ -47,6 +47,24 @@ static void emit_fp_binary(struct emitter *e, unsigned index, unsigned opcode)
     emit_canonical(e, ins, dst);
 }
 
+/* A NaN result: the canonical one, and perhaps a flag. No integer temporary is free. */
+static void emit_cold_product(struct emitter *e, const struct emit_cold *cold)
+{
+    static const uint8_t temps[] = { RAX, RCX, RDX };
+    struct x86_asm *as = &e->as;
+    for (unsigned i = 0; i < sizeof temps; i++) {
+        x86_store(as, 8, x86_at(HART, AREA_OFFSET(temps_x) + 8 * (int32_t)i), temps[i]);
+    }
+    x86_vmov_rx(as, true, RAX, (unsigned)cold->address);
+    x86_vmov_rx(as, true, RDX, (unsigned)cold->operand);
+    x86_mov_ri(as, RCX, cold->ins->w32, false);
+    emit_call_thunk(e, emit_thunks.product);
+    for (unsigned i = 0; i < sizeof temps; i++) {
+        x86_mov_rm(as, true, temps[i], x86_at(HART, AREA_OFFSET(temps_x) + 8 * (int32_t)i));
+    }
+    emit_cold_nan(e, cold);
+}
+
 static void emit_fma(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
@@ -56,12 +74,18 @@ static void emit_fma(struct emitter *e, unsigned index)
     unsigned a = (unsigned)regs_read(&e->f, ins->a);
     unsigned b = (unsigned)regs_read(&e->f, ins->b);
     unsigned c = (unsigned)regs_read(&e->f, ins->c);
-    unsigned dst = (unsigned)regs_write_fresh(&e->f, (uint16_t)index);
-    x86_vmov_xx(&e->as, dst, c);
+    bool factor = ins->c == ins->a || ins->c == ins->b; /* factors are needed for a NaN */
+    unsigned dst = (unsigned)regs_write_over(&e->f, (uint16_t)index, factor ? IR_NONE : ins->c);
+    emit_regs_f.move(e, (int)dst, (int)c);
     x86_vfma(&e->as, opcode[ins->op - IR_FMADD] + 1u, !ins->w32, dst, a, b);
-    /* x86 does not raise invalid for inf * 0 + a quiet NaN, and RISC-V does. */
     x86_vcompare(&e->as, 0x2e, !ins->w32, dst, dst);
-    emit_cold(e, emit_cold_step, ins, x86_jcc(&e->as, CC_P));
+    struct emit_cold *cold = emit_cold(e, emit_cold_product, ins, x86_jcc(&e->as, CC_P));
+    if (cold != NULL) {
+        cold->address = (int8_t)a;
+        cold->operand = (int8_t)b;
+        cold->result = (int8_t)dst;
+        cold->resume = e->as.at;
+    }
 }
 
 /* min: both orders OR-ed, max: AND-ed, which settles the sign of zeros. */
@@ -369,7 +393,8 @@ const bool host_reads_flags_late = true;
 bool host_stays(const struct ir_ins *ins)
 {
     switch ((enum ir_op)ins->op) {
-    case IR_FMUL: case IR_FDIV: case IR_FCVTFF: return true;
+    case IR_FMUL: case IR_FDIV: case IR_FCVTFF: case IR_FMADD: case IR_FMSUB: case IR_FNMSUB:
+    case IR_FNMADD: return true;
     case IR_FEQ: case IR_FLT: case IR_FLE: return !ins->quiet;
     case IR_FCVTIF: return ins->sign || ins->size == 4;
     default: return false;

@@ -3,6 +3,7 @@
 
 #include "emu/jit/host/x86_64/emit.h"
 #include "emu/jit/slow.h"
+#include "emu/riscv/fpu.h"
 
 /* Generated code follows the System V convention on every host; the compiler translates at the
  * two borders. */
@@ -30,6 +31,22 @@ static GENERATED bool thunk_group(struct riscv_hart *hart, uint64_t address, uin
 static GENERATED bool thunk_csr(struct riscv_hart *hart, uint64_t word, uint32_t info)
 {
     return slow_csr(hart, word, info);
+}
+
+/* x86 does not raise "invalid" for inf * 0 + a quiet NaN, and RISC-V does. The factors: `a` and
+ * argument[0]. */
+static GENERATED bool thunk_product(struct riscv_hart *hart, uint64_t a, uint32_t single)
+{
+    uint64_t b = jit_area(hart)->argument[0];
+    unsigned sign = single != 0 ? 31 : 63;
+    uint64_t magnitude = (UINT64_C(1) << sign) - 1;
+    uint64_t infinity = single != 0 ? 0x7f800000 : UINT64_C(0x7ff0000000000000);
+    a &= magnitude;
+    b &= magnitude;
+    if ((a == 0 && b == infinity) || (a == infinity && b == 0)) {
+        hart->fflags |= FPU_NV;
+    }
+    return true;
 }
 
 static GENERATED bool thunk_fill(struct riscv_hart *hart, uint64_t address, uint32_t info)
@@ -153,6 +170,8 @@ size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
     thunk_call(&as, (const void *)thunk_fill);
     emit_thunks.csr = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_csr);
+    emit_thunks.product = thunk_start(&as, rx);
+    thunk_call(&as, (const void *)thunk_product);
     x86_align(&as, 64);
     return as.overflow ? 0 : x86_size(&as);
 }
