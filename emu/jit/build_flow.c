@@ -4,8 +4,8 @@
 
 #include "emu/cpu/tlb.h"
 
-#define UNROLL_ROUNDS_MAX 3  /* besides the first one */
-#define UNROLL_INSNS_MAX  48 /* of all rounds */
+#define UNROLL_ROUNDS_MAX 7  /* besides the first one */
+#define UNROLL_INSNS_MAX  64 /* of all rounds */
 
 static const uint8_t flow_cond[UOP_COUNT] = {
     [UOP_br_eq] = IR_EQ, [UOP_br_ne] = IR_NE, [UOP_br_lt] = IR_LT, [UOP_br_ge] = IR_GE,
