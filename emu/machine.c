@@ -101,8 +101,7 @@ void machine_resume(struct machine *machine)
     }
 }
 
-/* Puts devices, memory images and harts into their reset state. Harts parked. */
-static void machine_apply_reset(struct machine *machine)
+void machine_reset_devices(struct machine *machine)
 {
     for (unsigned i = 0; i < machine->display_count; i++) {
         display_reset(machine->display[i]);
@@ -116,6 +115,12 @@ static void machine_apply_reset(struct machine *machine)
             device_reset(machine->device[i]);
         }
     }
+}
+
+/* Puts devices, memory images and harts into their reset state. Harts parked. */
+static void machine_apply_reset(struct machine *machine)
+{
+    machine_reset_devices(machine);
     boot_apply(&machine->boot, machine->bus, machine->mrom.base);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         struct riscv_hart *hart = machine->hart[i];

@@ -48,6 +48,7 @@ struct machine {
     struct sbi *sbi;   /* NULL: firmware runs in the guest */
     struct htif *htif; /* NULL: the program has no host-target interface */
 
+    int64_t saved_time_ns; /* the virtual clock, while it is saved or restored */
     bool running, no_reboot, start_paused;
     struct aio_bh *stop_bh;
     char *_Atomic stop_wanted; /* why, until the machine thread has seen to it */
@@ -109,8 +110,28 @@ void machine_free_flash(struct machine *machine);
 bool machine_add_devices(struct machine *machine, const struct machine_config *config,
                          GError **error);
 
+/* Puts everything but memory and harts into its reset state. Harts parked. */
+void machine_reset_devices(struct machine *machine);
+
 /* Frees the devices. */
 void machine_free_devices(struct machine *machine);
 
 /* Wires harts and interrupt controllers to each other. Needs both. */
 void machine_connect_harts(struct machine *machine);
+
+/* A block of memory that is saved. */
+struct machine_memory {
+    const char *name;
+    struct host_memory *memory;
+};
+
+#define MEMORIES_MAX 4
+
+/* Those that a machine has, always in the same order; returns how many. */
+unsigned machine_memories(struct machine *machine, struct machine_memory *to);
+
+/* Everything else that is saved: of struct state_part. Free with g_ptr_array_unref. */
+GPtrArray *machine_state_parts(struct machine *machine);
+
+/* Whether a state with this description can be this machine's; the error names what differs. */
+bool machine_matches(const struct machine *machine, const char *about, GError **error);

@@ -25,5 +25,9 @@ bool host_memory_create(struct host_memory *memory, const char *name, size_t siz
 /* Unmaps and closes; accepts a zeroed struct. */
 void host_memory_destroy(struct host_memory *memory);
 
+/* The first byte at or behind `offset` that may be other than zero, as far as the host can tell
+ * without touching anything; `size` if there is none. */
+size_t host_memory_next_data(const struct host_memory *memory, size_t offset);
+
 /* Zeroes the pages wholly inside [offset, offset+size) and gives them back where the host can. */
 void host_memory_discard(struct host_memory *memory, size_t offset, size_t size);

@@ -36,6 +36,16 @@ bool option_paused(struct plan *plan, const char *value, GError **error)
     return true;
 }
 
+bool option_loadvm(struct plan *plan, const char *value, GError **error)
+{
+    if (!g_str_has_prefix(value, "file:") || !value[strlen("file:")]) {
+        return usage_error(error, "-loadvm: write '-loadvm file:PATH'");
+    }
+    g_free(plan->loadvm);
+    plan->loadvm = g_strdup(value + strlen("file:"));
+    return true;
+}
+
 bool option_no_reboot(struct plan *plan, const char *value, GError **error)
 {
     (void)value, (void)error;

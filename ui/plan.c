@@ -56,6 +56,7 @@ void plan_clear(struct plan *plan)
     g_free(plan->serial);
     g_free(plan->name);
     g_free(plan->pidfile);
+    g_free(plan->loadvm);
     if (plan->answer) {
         g_string_free(plan->answer, TRUE);
     }

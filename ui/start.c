@@ -11,6 +11,7 @@
 #include "emu/display/clipboard.h"
 #include "emu/jit/jit.h"
 #include "emu/machine.h"
+#include "emu/machine_state.h"
 #include "platform/file.h"
 #include "platform/process.h"
 #include "platform/terminal.h"
@@ -149,7 +150,9 @@ static bool run_make(struct run *run, GError **error)
         return false;
     }
     run->machine = machine_new(config, run->ctx, error);
-    if (!run->machine || !pidfile_write(run, error)) {
+    if (!run->machine ||
+        (run->plan->loadvm && !machine_load(run->machine, run->plan->loadvm, error)) ||
+        !pidfile_write(run, error)) {
         return false;
     }
     run_add_monitors(run);

@@ -7,6 +7,7 @@
 
 #include "aio/timer.h"
 #include "emu/mem/dma.h"
+#include "emu/state/part.h"
 
 enum { DEVICE_CALL = 0, DEVICE_CONSOLE = 1, CONSOLE_PUTCHAR = 1, CALL_WRITE = 64 };
 
@@ -137,4 +138,26 @@ void htif_free(struct htif *htif)
         aio_bh_delete(htif->ring);
         g_free(htif);
     }
+}
+
+/* A command that is being served is looked at again. */
+static void htif_restore(void *base)
+{
+    aio_bh_schedule(((struct htif *)base)->ring);
+}
+
+void htif_add_part(struct htif *htif, GPtrArray *parts)
+{
+    static const struct state_field fields[] = {
+        STATE_FIELD(struct htif, written, RESET),
+        { 0 },
+    };
+    parts_add(parts, &(struct state_part){
+        .id = g_strdup("htif"),
+        .kind = "htif",
+        .fields = fields,
+        .base = htif,
+        .size = sizeof(*htif),
+        .restore = htif_restore,
+    });
 }

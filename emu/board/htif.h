@@ -28,5 +28,8 @@ struct htif_host {
 /* Watches `tohost`; `fromhost` may be 0. Both are in RAM. Before the harts run. */
 struct htif *htif_new(const struct htif_host *host, gpa_t tohost, gpa_t fromhost);
 
+/* Adds it to what is saved of the machine. */
+void htif_add_part(struct htif *htif, GPtrArray *parts);
+
 /* Stops watching and frees; the harts have ended. Accepts NULL. */
 void htif_free(struct htif *htif);

@@ -138,3 +138,34 @@ void sbi_reset(struct sbi *sbi, unsigned boot)
     }
     host_mutex_unlock(&sbi->lock);
 }
+
+#define FIELD(name) STATE_FIELD(struct sbi_hart, name, RESET)
+static const struct state_field sbi_fields[] = {
+    STATE_MAX(struct sbi_hart, state, RESET, SBI_HART_START_PENDING),
+    FIELD(start_pc),
+    FIELD(start_opaque),
+    { 0 },
+};
+
+/* A hart that was told to start and has not begun yet is told again. */
+static void sbi_restore(void *base)
+{
+    struct sbi_hart *entry = base;
+    if (entry->state == SBI_HART_START_PENDING) {
+        sbi_begin(entry);
+    }
+}
+
+void sbi_add_parts(struct sbi *sbi, GPtrArray *parts)
+{
+    for (unsigned i = 0; i < sbi->count; i++) {
+        parts_add(parts, &(struct state_part){
+            .id = g_strdup_printf("sbi%u", i),
+            .kind = "sbi",
+            .fields = sbi_fields,
+            .base = &sbi->hart[i],
+            .size = sizeof(sbi->hart[i]),
+            .restore = sbi_restore,
+        });
+    }
+}

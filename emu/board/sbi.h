@@ -41,6 +41,9 @@ struct sbi *sbi_new(const struct sbi_host *host, struct riscv_hart *const *harts
 /* Takes itself out of the harts and frees; parked or ended harts. Accepts NULL. */
 void sbi_free(struct sbi *sbi);
 
+/* Adds what it knows of the harts to what is saved of the machine. Harts parked. */
+void sbi_add_parts(struct sbi *sbi, GPtrArray *parts);
+
 /* The harts' part of a machine reset, and needed once after sbi_new: resets all of them (parked);
  * hart `boot` is started and will run from its reset_pc, all others are stopped. */
 void sbi_reset(struct sbi *sbi, unsigned boot);

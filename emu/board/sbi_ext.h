@@ -73,6 +73,9 @@ uint64_t sbi_legacy(struct sbi_call *call, uint64_t extension);
 /* Makes the calling hart look at its requests, and so leave the engine, before it goes on. */
 void sbi_leave_engine(struct riscv_hart *hart);
 
+/* Makes a hart that is START_PENDING begin soon. */
+void sbi_begin(struct sbi_hart *entry);
+
 /* Stops the calling hart for good: it runs no more guest code until it is started or reset. */
 void sbi_halt(struct riscv_hart *hart);
 

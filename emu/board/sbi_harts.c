@@ -159,6 +159,11 @@ static void hart_begin(struct hart *hart, void *opaque)
     host_mutex_unlock(&entry->sbi->lock);
 }
 
+void sbi_begin(struct sbi_hart *entry)
+{
+    hart_call(&entry->hart->hart, hart_begin, entry);
+}
+
 /* Whether a hart may begin there: in memory, and where an instruction can be. */
 static bool start_address_valid(const struct sbi *sbi, uint64_t address)
 {
@@ -186,7 +191,7 @@ static enum sbi_error hsm_start(struct sbi_call *call)
     if (!stopped) {
         return SBI_ERR_ALREADY_AVAILABLE;
     }
-    hart_call(&entry->hart->hart, hart_begin, entry);
+    sbi_begin(entry);
     return SBI_SUCCESS;
 }
 

@@ -84,6 +84,11 @@ void monitor_info_mice(struct monitor_call *call);
 /* mouse_button */
 void monitor_mouse_button(struct monitor_call *call);
 
+/* savevm */
+void monitor_savevm(struct monitor_call *call);
+/* loadvm */
+void monitor_loadvm(struct monitor_call *call);
+
 /* The value of "0x10", "16", "$pc", "$a0+8", "$satp"; false after a message. Machine held. */
 bool monitor_value(struct monitor_call *call, const char *text, uint64_t *ret_value);
 

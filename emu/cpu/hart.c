@@ -36,7 +36,7 @@ bool hart_init(struct hart *hart, const struct hart_class *class, const struct e
     hart->waiting = false;
     hart->thread = NULL;
     hart->parked = true;
-    hart->ended = false;
+    hart->serving = hart->ended = false;
     hart->calls = NULL;
     atomic_init(&hart->requests, HART_REQUEST_PAUSE);
     atomic_init(&hart->halted, false);
@@ -109,14 +109,18 @@ static void hart_call_done(struct hart_call *call)
 static void hart_serve_calls(struct hart *hart)
 {
     atomic_fetch_and(&hart->requests, ~(unsigned)HART_REQUEST_CALL);
+    bool outer = hart->serving; /* a call that waits for others serves its own calls */
     while (hart->calls != NULL) {
         struct hart_call *call = hart->calls;
         hart->calls = call->next;
+        hart->serving = true;
         host_mutex_unlock(&hart->lock);
         call->fn(hart, call->opaque);
         hart_call_done(call);
         host_mutex_lock(&hart->lock);
+        hart->serving = outer;
     }
+    host_cond_broadcast(&hart->parked_changed);
 }
 
 /* Queues a call; false if the hart's thread has ended. */
@@ -267,7 +271,7 @@ void hart_pause(struct hart *hart)
 void hart_wait_parked(struct hart *hart)
 {
     host_mutex_lock(&hart->lock);
-    while (!hart->parked) {
+    while (!hart->parked || hart->calls != NULL || hart->serving) {
         host_cond_wait(&hart->parked_changed, &hart->lock);
     }
     host_mutex_unlock(&hart->lock);

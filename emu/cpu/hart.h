@@ -73,6 +73,7 @@ struct hart {
     struct host_cond wake;   /* the hart sleeps on it */
     struct host_cond parked_changed;
     bool parked;             /* paused, or not started */
+    bool serving;            /* a call is being run */
     bool ended;              /* the thread serves no calls any more */
     struct hart_call *calls; /* queued by hart_call, FIFO */
     atomic_bool sleeping;    /* a kick must signal `wake`; set under the lock, read by anybody */
@@ -95,7 +96,8 @@ void hart_kick(struct hart *hart, unsigned requests);
 /* Asks the hart to park; returns at once. Any thread. */
 void hart_pause(struct hart *hart);
 
-/* Waits until the hart is parked. Never on its own thread, never with the machine lock held. */
+/* Waits until the hart is parked and has no call left to serve. Never on its own thread, never with
+ * the machine lock held. */
 void hart_wait_parked(struct hart *hart);
 
 /* Lets a parked hart go on. Any thread. */

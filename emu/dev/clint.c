@@ -197,7 +197,7 @@ static void clint_reset(struct device *dev)
     }
 }
 
-#define FIELD(name, policy) DEVICE_FIELD(struct clint, name, policy)
+#define FIELD(name, policy) STATE_FIELD(struct clint, name, policy)
 const struct device_class clint_class = {
     .name = "clint",
     .compatible = NULL,
@@ -208,8 +208,8 @@ const struct device_class clint_class = {
         { "MTIMECMP", MTIMECMP, 4, 8, REG_RW, 4095 },
         { "MTIME", MTIME, 4, 8, REG_RW },
         { 0 } },
-    .state = (const struct device_field[]){ FIELD(mtime_delta, RESET), FIELD(mtimecmp, RESET),
-        FIELD(msip, RESET), { 0 } },
+    .state = (const struct state_field[]){ FIELD(mtime_delta, RESET), FIELD(mtimecmp, RESET),
+        STATE_MAX(struct clint, msip, RESET, 1), { 0 } },
     .init = clint_init,
     .finish = clint_finish,
     .read = clint_read,

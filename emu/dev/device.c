@@ -81,17 +81,53 @@ bool device_write(struct device *dev, uint32_t offset, unsigned size, uint64_t v
 
 void device_reset(struct device *dev)
 {
-    for (const struct device_field *field = dev->class->state; field->name != NULL; field++) {
+    for (const struct state_field *field = dev->class->state; field->name != NULL; field++) {
         assert(field->offset >= sizeof(struct device));
         assert(field->offset + field->size <= dev->class->instance_size);
-        if (field->policy == FIELD_RESET) {
-            memset((char *)dev + field->offset, 0, field->size);
-        }
     }
+    state_reset(dev->class->state, dev);
     if (dev->class->reset != NULL) {
         dev->class->reset(dev);
     }
     dev->class->sync(dev);
+}
+
+static void device_collect(void *base)
+{
+    struct device *dev = base;
+    dev->class->sync(dev); /* what is due now is in the fields, not on its way */
+    if (dev->class->collect != NULL) {
+        dev->class->collect(dev);
+    }
+}
+
+static bool device_check(const void *staged, GError **error)
+{
+    const struct device *dev = staged;
+    return dev->class->check == NULL || dev->class->check(dev, error);
+}
+
+static void device_restore(void *base)
+{
+    struct device *dev = base;
+    if (dev->class->restore != NULL) {
+        dev->class->restore(dev);
+    }
+    dev->class->sync(dev);
+}
+
+void device_add_part(struct device *dev, GPtrArray *parts)
+{
+    parts_add(parts, &(struct state_part){
+        .id = g_strdup(dev->id),
+        .kind = dev->class->name,
+        .fields = dev->class->state,
+        .base = dev,
+        .size = dev->class->instance_size,
+        .collect = device_collect,
+        .check = device_check,
+        .restore = device_restore,
+    });
 }
 
 static bool window_read(void *opaque, uint64_t offset, unsigned size, uint64_t *ret_value)

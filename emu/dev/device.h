@@ -20,6 +20,7 @@
 #include "emu/dev/irq.h"
 #include "emu/mem/bus.h"
 #include "emu/mem/dma.h"
+#include "emu/state/part.h"
 
 struct device;
 
@@ -41,26 +42,13 @@ struct device_reg {
 #define REG_OFFSET(name, offset, access) name = (offset),
 #define REG_ROW32(name, offset, access)  { #name, (offset), 4, 0, REG_##access, 0, 0 },
 
-enum field_policy { FIELD_RESET, FIELD_KEPT };
-
-/* One state field: carried by snapshots, printed by the monitor, zeroed by reset unless kept. */
-struct device_field {
-    const char *name;
-    uint32_t offset;
-    uint32_t size;
-    enum field_policy policy;
-};
-
-#define DEVICE_FIELD(type, name, policy) \
-    { #name, offsetof(type, name), sizeof(((type *)0)->name), FIELD_##policy }
-
 struct device_class {
     const char *name;
     const char *compatible; /* devicetree match string; NULL: the board writes the node itself */
     uint32_t instance_size;
     uint32_t mmio_size;
     const struct device_reg *regs;    /* ends with a null name */
-    const struct device_field *state; /* ends with a null name */
+    const struct state_field *state; /* ends with a null name */
 
     /* Optional: prepares what is not state (timers, queues), before the first reset. False and
      * `error` when the host refuses. */
@@ -78,6 +66,11 @@ struct device_class {
 
     /* Brings timers and interrupt lines into step with the fields, after a reset or a restore. */
     void (*sync)(struct device *dev);
+
+    /* Optional: as in struct state_part. `restore` comes before `sync`. */
+    void (*collect)(struct device *dev);
+    bool (*check)(const struct device *staged, GError **error);
+    void (*restore)(struct device *dev);
 };
 
 /* What a device may ask of the machine: time, timers on a loop, lines, guest memory. */
@@ -115,6 +108,9 @@ bool device_write(struct device *dev, uint32_t offset, unsigned size, uint64_t v
 
 /* Zeroes every field that is not kept, calls `reset`, then `sync`. */
 void device_reset(struct device *dev);
+
+/* Adds the device to what is saved of its machine. */
+void device_add_part(struct device *dev, GPtrArray *parts);
 
 /* Puts the device on the bus at `base`. */
 bool device_map(struct device *dev, struct bus *bus, gpa_t base, GError **error);

@@ -92,7 +92,8 @@ bool fw_cfg_add_item(struct device *fw_cfg, uint16_t key, const void *data, uint
 /* The guest has written some or all of a file; `data` is all of it. Machine lock held. */
 typedef void fw_cfg_written_fn(void *opaque, const uint8_t *data);
 
-/* Adds a file of zeros that the guest may write by DMA; a reset makes it zeros again. Before the
- * machine runs. */
-bool fw_cfg_add_writable(struct device *fw_cfg, const char *name, uint32_t size,
+/* Adds a file of zeros that the guest may write by DMA; a reset makes it zeros again. Returns its
+ * bytes, which live as long as the fw_cfg; NULL and `error` if there is no room. Before the machine
+ * runs. */
+uint8_t *fw_cfg_add_writable(struct device *fw_cfg, const char *name, uint32_t size,
                          fw_cfg_written_fn *written, void *opaque, GError **error);

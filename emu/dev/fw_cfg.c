@@ -243,19 +243,18 @@ bool fw_cfg_add_file(struct device *fw_cfg, const char *name, const void *data, 
     return true;
 }
 
-bool fw_cfg_add_writable(struct device *fw_cfg, const char *name, uint32_t size,
-                         fw_cfg_written_fn *written, void *opaque, GError **error)
+uint8_t *fw_cfg_add_writable(struct device *fw_cfg, const char *name, uint32_t size,
+                             fw_cfg_written_fn *written, void *opaque, GError **error)
 {
     struct fw_cfg *self = (struct fw_cfg *)fw_cfg;
-    uint8_t *zeros = g_malloc0(size);
-    bool added = fw_cfg_add_file(fw_cfg, name, zeros, size, error);
-    if (added) {
-        struct fw_cfg_item *item = &self->item[KEY_FILE_FIRST + self->file_count - 1];
-        item->written = written;
-        item->opaque = opaque;
+    g_autofree uint8_t *zeros = g_malloc0(size);
+    if (!fw_cfg_add_file(fw_cfg, name, zeros, size, error)) {
+        return NULL;
     }
-    g_free(zeros);
-    return added;
+    struct fw_cfg_item *item = &self->item[KEY_FILE_FIRST + self->file_count - 1];
+    item->written = written;
+    item->opaque = opaque;
+    return item->data;
 }
 
 /* What a guest has written is gone with it. */
@@ -287,7 +286,7 @@ static void fw_cfg_finish(struct device *dev)
     }
 }
 
-#define FIELD(name, policy) DEVICE_FIELD(struct fw_cfg, name, policy)
+#define FIELD(name, policy) STATE_FIELD(struct fw_cfg, name, policy)
 const struct device_class fw_cfg_class = {
     .name = "fw_cfg",
     .compatible = "qemu,fw-cfg-mmio",
@@ -298,7 +297,7 @@ const struct device_class fw_cfg_class = {
         { "SELECTOR", SELECTOR, 2, 0, REG_RW },
         { "DMA", DMA, 4, 8, REG_RW },
         { 0 } },
-    .state = (const struct device_field[]){ FIELD(offset, RESET), FIELD(selected, RESET),
+    .state = (const struct state_field[]){ FIELD(offset, RESET), FIELD(selected, RESET),
         FIELD(dma_address, RESET), { 0 } },
     .init = fw_cfg_init,
     .finish = fw_cfg_finish,

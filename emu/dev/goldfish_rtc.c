@@ -100,16 +100,17 @@ static void rtc_finish(struct device *dev)
     timer_del(&((struct rtc *)dev)->timer);
 }
 
-#define FIELD(name, policy) DEVICE_FIELD(struct rtc, name, policy)
+#define FIELD(name, policy) STATE_FIELD(struct rtc, name, policy)
 const struct device_class goldfish_rtc_class = {
     .name = "goldfish-rtc",
     .compatible = "google,goldfish-rtc",
     .mmio_size = 0x1000,
     .instance_size = sizeof(struct rtc),
     .regs = (const struct device_reg[]){ RTC_REGS(REG_ROW32) { 0 } },
-    .state = (const struct device_field[]){ FIELD(skew_ns, KEPT), FIELD(alarm_ns, RESET),
-        FIELD(time_high, RESET), FIELD(alarm_armed, RESET), FIELD(irq_enabled, RESET),
-        FIELD(irq_pending, RESET), { 0 } },
+    .state = (const struct state_field[]){ FIELD(skew_ns, KEPT), FIELD(alarm_ns, RESET),
+        FIELD(time_high, RESET), STATE_MAX(struct rtc, alarm_armed, RESET, 1),
+        STATE_MAX(struct rtc, irq_enabled, RESET, 1),
+        STATE_MAX(struct rtc, irq_pending, RESET, 1), { 0 } },
     .init = rtc_init,
     .finish = rtc_finish,
     .read = rtc_read,

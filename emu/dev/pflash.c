@@ -240,6 +240,14 @@ static void pflash_reset(struct device *dev)
     flash->status = STATUS_READY;
 }
 
+/* A buffer that is being filled has room. */
+static bool pflash_check(const struct device *staged, GError **error)
+{
+    const struct pflash *flash = (const struct pflash *)staged;
+    return flash->mode != MODE_FILL || flash->words_left > 0 ||
+           state_fail(error, STATE_ERROR_DAMAGED, "it fills a buffer that is full");
+}
+
 static void pflash_sync(struct device *dev)
 {
     struct pflash *flash = (struct pflash *)dev;
@@ -249,17 +257,19 @@ static void pflash_sync(struct device *dev)
     irq_set(&dev->irq, false);
 }
 
-#define FIELD(name) DEVICE_FIELD(struct pflash, name, RESET)
+#define FIELD(name) STATE_FIELD(struct pflash, name, RESET)
 const struct device_class pflash_class = {
     .name = "pflash",
     .compatible = "cfi-flash",
     .mmio_size = PFLASH_SIZE,
     .instance_size = sizeof(struct pflash),
     .regs = (const struct device_reg[]){ { "ARRAY", 0, 1, 8, REG_RW, PFLASH_SIZE / 8 }, { 0 } },
-    .state = (const struct device_field[]){ FIELD(mode), FIELD(status), FIELD(words_left),
-        FIELD(buffer_base), FIELD(buffer_end), FIELD(buffer), { 0 } },
+    .state = (const struct state_field[]){ STATE_MAX(struct pflash, mode, RESET, MODE_COMMIT),
+        FIELD(status), STATE_MAX(struct pflash, words_left, RESET, 256), FIELD(buffer_base),
+        STATE_MAX(struct pflash, buffer_end, RESET, BUFFER_SIZE), FIELD(buffer), { 0 } },
     .read = pflash_read,
     .write = pflash_write,
     .reset = pflash_reset,
     .sync = pflash_sync,
+    .check = pflash_check,
 };

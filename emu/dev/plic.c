@@ -198,6 +198,17 @@ static void plic_sync(struct device *dev)
     host_mutex_unlock(&plic->lock);
 }
 
+/* There is no source 0. */
+static bool plic_check(const struct device *staged, GError **error)
+{
+    const struct plic *plic = (const struct plic *)staged;
+    uint32_t first = plic->level[0] | plic->pending[0] | plic->in_service[0];
+    for (unsigned i = 0; i < PLIC_CONTEXTS; i++) {
+        first |= plic->enable[i][0];
+    }
+    return (first & 1) == 0 || state_fail(error, STATE_ERROR_DAMAGED, "there is no source 0");
+}
+
 static bool plic_init(struct device *dev, GError **error)
 {
     (void)error;
@@ -225,7 +236,7 @@ struct irq_line plic_source(struct device *plic, unsigned source)
     return (struct irq_line){ .fn = plic_drive, .opaque = plic, .number = source };
 }
 
-#define FIELD(name, policy) DEVICE_FIELD(struct plic, name, policy)
+#define FIELD(name, policy) STATE_FIELD(struct plic, name, policy)
 const struct device_class plic_class = {
     .name = "plic",
     .compatible = NULL,
@@ -240,9 +251,11 @@ const struct device_class plic_class = {
         { "CLAIM", CONTEXT + CLAIM, 4, 0, REG_RW, (PLIC_SIZE - CONTEXT) / CONTEXT_STRIDE,
           CONTEXT_STRIDE },
         { 0 } },
-    .state = (const struct device_field[]){ FIELD(level, KEPT), FIELD(pending, RESET),
-        FIELD(in_service, RESET), FIELD(enable, RESET), FIELD(priority, RESET),
-        FIELD(threshold, RESET), { 0 } },
+    .state = (const struct state_field[]){ FIELD(level, KEPT), FIELD(pending, RESET),
+        FIELD(in_service, RESET), STATE_TABLE(struct plic, enable, RESET, 4),
+        STATE_MAX(struct plic, priority, RESET, PRIORITY_MASK),
+        STATE_MAX(struct plic, threshold, RESET, PRIORITY_MASK), { 0 } },
+    .check = plic_check,
     .init = plic_init,
     .finish = plic_finish,
     .read = plic_read,

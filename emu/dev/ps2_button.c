@@ -139,20 +139,17 @@ bool ps2_button_press(struct device *dev)
     return heard;
 }
 
-#define FIELD(name) DEVICE_FIELD(struct button, name, RESET)
+#define FIELD(name)        STATE_FIELD(struct button, name, RESET)
+#define LIMITED(name, max) STATE_MAX(struct button, name, RESET, max)
 const struct device_class ps2_button_class = {
     .name = "ps2-button",
     .compatible = "altr,ps2-1.0",
     .mmio_size = 0x1000,
     .instance_size = sizeof(struct button),
     .regs = (const struct device_reg[]){ BUTTON_REGS(REG_ROW32){ 0 } },
-    .state = (const struct device_field[]){ FIELD(fifo),
-                                            FIELD(fifo_head),
-                                            FIELD(fifo_count),
-                                            FIELD(irq_enabled),
-                                            FIELD(command),
-                                            FIELD(disabled),
-                                            { 0 } },
+    .state = (const struct state_field[]){ FIELD(fifo), LIMITED(fifo_head, FIFO_SIZE - 1),
+        LIMITED(fifo_count, FIFO_SIZE), LIMITED(irq_enabled, 1), LIMITED(command, UINT8_MAX),
+        LIMITED(disabled, 1), { 0 } },
     .read = button_read,
     .write = button_write,
     .sync = button_sync,

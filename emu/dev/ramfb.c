@@ -23,6 +23,8 @@ struct ramfb {
     struct device_services services;
     struct display *display;
     struct aio_timer timer;
+    uint8_t *file;        /* what the guest has written, all of it, in the fw_cfg */
+    uint8_t saved[CONFIG_SIZE];
     const uint8_t *guest; /* the guest's first row; NULL: no framebuffer */
     uint32_t guest_stride;
     uint32_t row_size;    /* bytes of a row that are pixels */
@@ -152,13 +154,46 @@ struct ramfb *ramfb_new(const struct device_services *services, struct device *f
     struct ramfb *ramfb = g_new0(struct ramfb, 1);
     ramfb->services = *services;
     ramfb->display = display;
-    if (!fw_cfg_add_writable(fw_cfg, "etc/ramfb", CONFIG_SIZE, ramfb_written, ramfb, error)) {
+    ramfb->file =
+        fw_cfg_add_writable(fw_cfg, "etc/ramfb", CONFIG_SIZE, ramfb_written, ramfb, error);
+    if (ramfb->file == NULL) {
         g_free(ramfb);
         return NULL;
     }
     timer_init(&ramfb->timer, services->ctx, services->virtual_clock, "ramfb", ramfb_look, ramfb);
     display_set_source(display, DISPLAY_BOOT, &source, ramfb);
     return ramfb;
+}
+
+static void ramfb_collect(void *base)
+{
+    struct ramfb *ramfb = base;
+    memcpy(ramfb->saved, ramfb->file, CONFIG_SIZE);
+}
+
+/* As if the guest wrote it once more: zeros show nothing. */
+static void ramfb_restore(void *base)
+{
+    struct ramfb *ramfb = base;
+    memcpy(ramfb->file, ramfb->saved, CONFIG_SIZE);
+    ramfb_written(ramfb, ramfb->file);
+}
+
+void ramfb_add_part(struct ramfb *ramfb, GPtrArray *parts)
+{
+    static const struct state_field fields[] = {
+        STATE_FIELD(struct ramfb, saved, RESET),
+        { 0 },
+    };
+    parts_add(parts, &(struct state_part){
+        .id = g_strdup("ramfb"),
+        .kind = "ramfb",
+        .fields = fields,
+        .base = ramfb,
+        .size = sizeof(*ramfb),
+        .collect = ramfb_collect,
+        .restore = ramfb_restore,
+    });
 }
 
 void ramfb_reset(struct ramfb *ramfb)

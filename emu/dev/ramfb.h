@@ -18,6 +18,9 @@ struct ramfb;
 struct ramfb *ramfb_new(const struct device_services *services, struct device *fw_cfg,
                         struct display *display, GError **error);
 
+/* Adds the framebuffer to what is saved of its machine. */
+void ramfb_add_part(struct ramfb *ramfb, GPtrArray *parts);
+
 /* Forgets the guest's framebuffer: the machine is reset. Machine lock held. */
 void ramfb_reset(struct ramfb *ramfb);
 

@@ -80,21 +80,29 @@ static void uart_update(struct uart *uart)
     irq_set(&uart->dev.irq, uart_iir(uart) != IIR_NONE);
 }
 
-/* A character came or was read: the timeout starts again while there are too few to interrupt. */
-static void uart_restart_timeout(struct uart *uart)
+static void uart_arm_timeout(struct uart *uart)
 {
-    uart->timeout_pending = false;
-    if (uart_fifo_mode(uart) && uart->rx_count != 0) {
-        timer_mod(&uart->timeout, aio_clock_now_ns(uart->dev.services.virtual_clock) +
-                                      uart_timeout_ns(uart));
+    if (uart->timeout_at_ns >= 0) {
+        timer_mod(&uart->timeout, uart->timeout_at_ns);
     } else {
         timer_del(&uart->timeout);
     }
 }
 
+/* A character came or was read: the timeout starts again while there are too few to interrupt. */
+static void uart_restart_timeout(struct uart *uart)
+{
+    bool runs = uart_fifo_mode(uart) && uart->rx_count != 0;
+    uart->timeout_pending = false;
+    uart->timeout_at_ns =
+        runs ? aio_clock_now_ns(uart->dev.services.virtual_clock) + uart_timeout_ns(uart) : -1;
+    uart_arm_timeout(uart);
+}
+
 static void uart_timeout_due(void *opaque)
 {
     struct uart *uart = opaque;
+    uart->timeout_at_ns = -1;
     uart->timeout_pending = uart_fifo_mode(uart) && uart->rx_count != 0;
     uart_update(uart);
 }
@@ -133,8 +141,7 @@ static uint8_t uart_rx_pop(struct uart *uart)
 static void uart_rx_clear(struct uart *uart)
 {
     uart->rx_head = uart->rx_count = 0;
-    uart->timeout_pending = false;
-    timer_del(&uart->timeout);
+    uart_restart_timeout(uart);
     aio_bh_schedule(uart->service);
 }
 
@@ -442,20 +449,27 @@ static void uart_reset(struct device *dev)
 {
     struct uart *uart = (struct uart *)dev;
     uart->divisor = UART_DIVISOR_RESET;
+    uart->timeout_at_ns = -1;
     uart->msr = uart_modem_inputs(uart);
+}
+
+/* No more characters than the mode has room for. */
+static bool uart_check(const struct device *staged, GError **error)
+{
+    const struct uart *uart = (const struct uart *)staged;
+    return uart->rx_count <= uart_rx_capacity(uart) ||
+           state_fail(error, STATE_ERROR_DAMAGED, "it has received more than it has room for");
 }
 
 static void uart_sync(struct device *dev)
 {
     struct uart *uart = (struct uart *)dev;
-    bool timeout_pending = uart->timeout_pending;
-    uart_restart_timeout(uart);
-    uart->timeout_pending = timeout_pending;
+    uart_arm_timeout(uart);
     aio_bh_schedule(uart->service);
     uart_update(uart);
 }
 
-#define FIELD(name, policy) DEVICE_FIELD(struct uart, name, policy)
+#define FIELD(name, policy) STATE_FIELD(struct uart, name, policy)
 const struct device_class uart16550_class = {
     .name = "uart16550",
     .compatible = "ns16550a",
@@ -468,17 +482,23 @@ const struct device_class uart16550_class = {
         { "LCR", UART_LCR, 1, 0, REG_RW },   { "MCR", UART_MCR, 1, 4, REG_RW },
         { "LSR", UART_LSR, 1, 0, REG_RW },   { "MSR", UART_MSR, 1, 2, REG_RW },
         { "SCR", UART_SCR, 1, 0, REG_RW },   { 0 } },
-    .state = (const struct device_field[]){ FIELD(line, KEPT), FIELD(line_head, KEPT),
-        FIELD(line_count, KEPT), FIELD(divisor, RESET), FIELD(ier, RESET), FIELD(fcr, RESET),
-        FIELD(lcr, RESET), FIELD(mcr, RESET), FIELD(msr, RESET), FIELD(scr, RESET),
+    .state = (const struct state_field[]){ FIELD(line, KEPT),
+        STATE_MAX(struct uart, line_head, KEPT, UART_LINE - 1),
+        STATE_MAX(struct uart, line_count, KEPT, UART_LINE), FIELD(divisor, RESET),
+        FIELD(ier, RESET), FIELD(fcr, RESET), FIELD(lcr, RESET), FIELD(mcr, RESET),
+        FIELD(msr, RESET), FIELD(scr, RESET),
         FIELD(overrun, RESET), FIELD(thre_pending, RESET), FIELD(timeout_pending, RESET),
-        FIELD(rx_data, RESET), FIELD(rx_error, RESET), FIELD(rx_head, RESET),
-        FIELD(rx_count, RESET), FIELD(tx_data, RESET), FIELD(tx_head, RESET),
-        FIELD(tx_count, RESET), { 0 } },
+        FIELD(rx_data, RESET), FIELD(rx_error, RESET),
+        STATE_MAX(struct uart, rx_head, RESET, UART_FIFO - 1),
+        STATE_MAX(struct uart, rx_count, RESET, UART_FIFO), FIELD(tx_data, RESET),
+        STATE_MAX(struct uart, tx_head, RESET, UART_FIFO - 1),
+        STATE_MAX(struct uart, tx_count, RESET, UART_FIFO), FIELD(timeout_at_ns, RESET),
+        { 0 } },
     .init = uart_init,
     .finish = uart_finish,
     .read = uart_read,
     .write = uart_write,
     .reset = uart_reset,
     .sync = uart_sync,
+    .check = uart_check,
 };

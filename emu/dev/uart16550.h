@@ -42,4 +42,5 @@ struct uart {
     bool overrun, thre_pending, timeout_pending;
     uint8_t rx_data[UART_FIFO], rx_error[UART_FIFO], rx_head, rx_count;
     uint8_t tx_data[UART_FIFO], tx_head, tx_count;
+    int64_t timeout_at_ns; /* of guest time; -1: the timeout does not run */
 };

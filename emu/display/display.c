@@ -286,6 +286,11 @@ void display_set_cursor(struct display *display, const uint32_t *pixels, uint32_
     display_change(display);
 }
 
+const struct display_cursor *display_get_cursor(const struct display *display)
+{
+    return &display->cursor;
+}
+
 void display_move_cursor(struct display *display, int32_t x, int32_t y)
 {
     display->cursor.x = x;

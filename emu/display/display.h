@@ -143,6 +143,9 @@ void display_set_place(struct display *display, const struct display_place *plac
 void display_set_cursor(struct display *display, const uint32_t *pixels, uint32_t width,
                         uint32_t height, uint32_t hot_x, uint32_t hot_y);
 
+/* The cursor as the guest has set it, for saving it. Guest side. */
+const struct display_cursor *display_get_cursor(const struct display *display);
+
 /* Moves the cursor's top left corner. Guest side. */
 void display_move_cursor(struct display *display, int32_t x, int32_t y);
 

@@ -19,6 +19,7 @@
 #include "emu/cpu/hart.h"
 #include "emu/cpu/tlb.h"
 #include "emu/mem/bus.h"
+#include "emu/state/part.h"
 
 enum riscv_priv { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
@@ -123,6 +124,13 @@ struct riscv_hart {
     atomic_bool suspended; /* told by the SBI to sleep; over once it runs guest code again */
     uint64_t reset_pc, reset_a0, reset_a1, reset_a2;
 
+    /* The form in which some of the above is saved; see hart_state.c. */
+    struct {
+        uint64_t reserved;      /* guest's address, 0: none */
+        uint64_t reserved_size; /* 4 or 8 */
+        bool halted, suspended;
+    } saved;
+
     /* What a translator keeps at a fixed distance from the hart: see emu/jit/area.h. */
     alignas(64) unsigned char engine_area[RISCV_ENGINE_AREA];
 };
@@ -137,6 +145,9 @@ void riscv_hart_free(struct riscv_hart *hart);
 /* Puts a parked hart in its reset state: M-mode (S-mode without machine mode) at reset_pc with
  * a0 = reset_a0, a1 = reset_a1, a2 = reset_a2, all other registers 0. */
 void riscv_hart_reset(struct riscv_hart *hart);
+
+/* Adds a parked hart to what is saved of its machine. */
+void riscv_hart_add_part(struct riscv_hart *hart, GPtrArray *parts);
 
 /* Drives one interrupt line of the hart. Any thread. */
 void riscv_hart_set_irq(struct riscv_hart *hart, enum riscv_irq irq, bool level);

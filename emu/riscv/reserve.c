@@ -115,6 +115,11 @@ void riscv_drop_reservation(struct riscv_hart *hart)
     }
 }
 
+bool riscv_monitors(const struct riscv_hart *hart)
+{
+    return atomic_load(&hart->peers->line[hart->peer]) != 0;
+}
+
 bool riscv_page_monitored(const struct riscv_hart *hart, const uint8_t *host)
 {
     const struct riscv_peers *peers = hart->peers;

@@ -40,6 +40,9 @@ enum riscv_conditional riscv_store_conditional(struct riscv_hart *hart, gva_t ad
 /* Ends the reservation, if there is one. */
 void riscv_drop_reservation(struct riscv_hart *hart);
 
+/* Whether the hart's reservation is one that others' stores end. */
+bool riscv_monitors(const struct riscv_hart *hart);
+
 /* Whether a hart monitors the page at `host`: no TLB may keep it for writing. */
 bool riscv_page_monitored(const struct riscv_hart *hart, const uint8_t *host);
 

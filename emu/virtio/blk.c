@@ -93,7 +93,13 @@ const struct virtio_class virtio_blk_class = {
     .instance_size = sizeof(struct virtio_blk),
     .config_size = CONFIG_SIZE,
     .state =
-        (const struct device_field[]){ DEVICE_FIELD(struct virtio_blk, writeback, RESET), { 0 } },
+        (const struct state_field[]){
+            STATE_MAX(struct virtio_blk, writeback, RESET, 1),
+            STATE_LIST(struct virtio_blk, saved, saved_count, BLK_SAVED_MAX, blk_saved_fields),
+            { 0 },
+        },
+    .collect = blk_collect,
+    .restore = blk_restore,
     .finish = blk_finish,
     .features = blk_features,
     .reset = blk_reset,

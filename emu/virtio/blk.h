@@ -21,6 +21,11 @@ enum {
 
 struct blk_request;
 
+/* A request that waits, as it is saved. */
+struct blk_saved {
+    uint16_t queue, head;
+};
+
 struct virtio_blk {
     struct virtio_device dev;
     struct block *block;
@@ -29,7 +34,20 @@ struct virtio_blk {
     GQueue in_flight;         /* of struct blk_request */
     struct blk_request *open; /* reads or writes that the next one may continue; not yet begun */
     struct virtq_request pop; /* scratch */
+    struct blk_saved *saved;  /* oldest first, while they are saved */
+    uint32_t saved_count;
 };
+
+#define BLK_SAVED_MAX (VIRTIO_BLK_QUEUES_MAX * VIRTQUEUE_SIZE_MAX)
+
+/* What is saved of a request. */
+extern const struct state_field blk_saved_fields[];
+
+/* Lists the requests that wait until the machine goes on after an error; all others are done. */
+void blk_collect(struct virtio_device *dev);
+
+/* Makes those requests again. */
+void blk_restore(struct virtio_device *dev);
 
 /* Sectors of the disk. */
 uint64_t blk_capacity(const struct virtio_blk *blk);

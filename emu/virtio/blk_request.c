@@ -160,8 +160,8 @@ static void blk_add_vec(struct blk_request *r, uint8_t *host, gpa_t gpa, size_t 
 }
 
 /* Collects `size` bytes behind the first `skip` of some segments. */
-static void blk_collect(struct blk_request *r, const struct virtq_segment *segment, unsigned count,
-                        size_t skip, size_t size)
+static void blk_gather(struct blk_request *r, const struct virtq_segment *segment, unsigned count,
+                       size_t skip, size_t size)
 {
     for (unsigned i = 0; i < count && size > 0; i++) {
         size_t out = MIN(skip, segment[i].size);
@@ -258,10 +258,10 @@ static void blk_start_transfer(struct virtqueue *queue, const struct virtq_reque
     unsigned count = op == BLOCK_READ ? pop->write_count : pop->read_count;
     struct blk_request *r = blk_request_new(queue, pop, op, sector, count);
     if (op == BLOCK_READ) {
-        blk_collect(r, &pop->segment[pop->read_count], count, 0, pop->write_size - 1);
+        blk_gather(r, &pop->segment[pop->read_count], count, 0, pop->write_size - 1);
     } else {
-        blk_collect(r, pop->segment, count, sizeof(struct blk_header),
-                    pop->read_size - sizeof(struct blk_header));
+        blk_gather(r, pop->segment, count, sizeof(struct blk_header),
+                   pop->read_size - sizeof(struct blk_header));
     }
     blk_open(r->blk, r, size);
 }
@@ -371,4 +371,34 @@ void blk_stop_queue(struct virtio_device *dev, unsigned index)
             block_cancel(blk->block, &r->request);
         }
     }
+}
+
+const struct state_field blk_saved_fields[] = {
+    STATE_MAX(struct blk_saved, queue, RESET, VIRTIO_BLK_QUEUES_MAX - 1),
+    STATE_FIELD(struct blk_saved, head, RESET),
+    { 0 },
+};
+
+void blk_collect(struct virtio_device *dev)
+{
+    struct virtio_blk *blk = (struct virtio_blk *)dev;
+    assert(blk->open == NULL);
+    blk->saved_count = 0;
+    blk->saved = g_new(struct blk_saved, blk->in_flight.length);
+    for (GList *link = blk->in_flight.head; link != NULL; link = link->next) {
+        const struct blk_request *r = link->data;
+        blk->saved[blk->saved_count++] = (struct blk_saved){ r->queue->index, r->head };
+    }
+}
+
+void blk_restore(struct virtio_device *dev)
+{
+    struct virtio_blk *blk = (struct virtio_blk *)dev;
+    for (uint32_t i = 0; i < blk->saved_count; i++) {
+        struct virtqueue *queue = &dev->queue[blk->saved[i].queue];
+        if (virtqueue_pop_again(queue, blk->saved[i].head, &blk->pop)) {
+            blk_handle(dev, queue, &blk->pop);
+        }
+    }
+    blk_begin_open(blk);
 }

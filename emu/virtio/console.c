@@ -206,6 +206,36 @@ static void console_stop_queue(struct virtio_device *dev, unsigned index)
     }
 }
 
+static void console_collect(struct virtio_device *dev)
+{
+    struct virtio_console *console = (struct virtio_console *)dev;
+    for (unsigned i = 0; i < CONSOLE_PORTS; i++) {
+        const struct chardev *chardev = console->port[i].chardev;
+        console->state[i].peer_open = chardev != NULL && chardev->open;
+    }
+}
+
+static bool console_check_state(const struct virtio_device *staged, GError **error)
+{
+    const struct virtio_console *console = (const struct virtio_console *)staged;
+    for (unsigned i = 0; i < CONSOLE_PORTS; i++) {
+        if (!console_port_check(&console->port[i], &console->state[i])) {
+            return state_fail(error, STATE_ERROR_MACHINE,
+                              "port %u is not the one that it was: start the machine with the "
+                              "options that it had", i);
+        }
+    }
+    return true;
+}
+
+static void console_restore(struct virtio_device *dev)
+{
+    struct virtio_console *console = (struct virtio_console *)dev;
+    for (unsigned i = 0; i < CONSOLE_PORTS; i++) {
+        console_port_restore(&console->port[i]);
+    }
+}
+
 static uint64_t console_features(struct virtio_device *dev)
 {
     bool sized = ((struct virtio_console *)dev)->port[0].columns > 0;
@@ -254,7 +284,14 @@ const struct virtio_class virtio_console_class = {
     .instance_size = sizeof(struct virtio_console),
     .config_size = CONFIG_SIZE,
     .state =
-        (const struct device_field[]){ DEVICE_FIELD(struct virtio_console, state, RESET), { 0 } },
+        (const struct state_field[]){
+            STATE_STRUCT(struct virtio_console, state, RESET, struct console_port_state,
+                         console_port_fields),
+            { 0 },
+        },
+    .collect = console_collect,
+    .check = console_check_state,
+    .restore = console_restore,
     .finish = console_finish,
     .features = console_features,
     .reset = console_reset,

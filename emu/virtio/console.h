@@ -39,6 +39,7 @@ struct console_port_state {
     uint8_t tell;    /* enum console_tell as bits: not told yet */
     bool ready;      /* the driver knows the port */
     bool guest_open; /* a program, or the guest's console, has it open */
+    bool peer_open;  /* of a saved state: somebody was at the other end */
 };
 
 struct virtio_console {
@@ -52,6 +53,15 @@ struct virtio_console {
 
 /* The queue with a port's input; its output is the next one (5.3.2). */
 unsigned console_port_queue(unsigned port);
+
+/* What is saved of a port. */
+extern const struct state_field console_port_fields[];
+
+/* Whether a port can have that saved state. */
+bool console_port_check(const struct console_port *port, const struct console_port_state *state);
+
+/* Brings the chardev into step with a restored state, and the driver with the chardev. */
+void console_port_restore(struct console_port *port);
 
 /* Connects to the chardev that was filled in. */
 void console_port_connect(struct console_port *port);

@@ -156,3 +156,35 @@ void console_port_connect(struct console_port *port)
     console_port_look(port);
     chardev_connect(port->chardev, &client, port);
 }
+
+#define FIELD(name) STATE_FIELD(struct console_port_state, name, RESET)
+const struct state_field console_port_fields[] = {
+    FIELD(sent),
+    STATE_MAX(struct console_port_state, tell, RESET, 2 * TELL_OPEN - 1),
+    FIELD(ready),
+    FIELD(guest_open),
+    FIELD(peer_open),
+    { 0 },
+};
+
+bool console_port_check(const struct console_port *port, const struct console_port_state *state)
+{
+    bool idle = state->tell == 0 && !state->ready && !state->guest_open && state->sent == 0;
+    return port->chardev != NULL ? port->name != NULL || (state->tell & TELL_NAME) == 0 : idle;
+}
+
+void console_port_restore(struct console_port *port)
+{
+    struct console_port_state *state = port_state(port);
+    if (port->chardev == NULL) {
+        return;
+    }
+    if (state->ready && state->peer_open != port->chardev->open) {
+        state->tell &= (uint8_t)~(TELL_OPEN | TELL_CLOSED);
+        state->tell |= port->chardev->open ? TELL_OPEN : TELL_CLOSED;
+    }
+    if (state->guest_open) {
+        chardev_set_client_open(port->chardev, true);
+        chardev_accept_input(port->chardev);
+    }
+}

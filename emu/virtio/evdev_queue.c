@@ -247,3 +247,50 @@ void evdev_queue_take(struct evdev_queue *queue)
         queue->joinable = 0; /* the guest has its first part */
     }
 }
+
+void evdev_queue_release(struct evdev_queue *queue)
+{
+    for (uint16_t code = 0; code < EVDEV_KEYS; code++) {
+        evdev_queue_add(queue, EV_KEY, code, 0);
+    }
+    evdev_queue_sync(queue);
+}
+
+static const struct state_field event_fields[] = {
+    STATE_FIELD(struct evdev_event, type, RESET),
+    STATE_FIELD(struct evdev_event, code, RESET),
+    STATE_FIELD(struct evdev_event, value, RESET),
+    { 0 },
+};
+
+static const struct state_field state_fields[] = {
+    STATE_FIELD(struct evdev_state, down, RESET),
+    STATE_FIELD(struct evdev_state, axis, RESET),
+    STATE_TABLE(struct evdev_state, slot, RESET, sizeof(int32_t)),
+    STATE_MAX(struct evdev_state, slot_now, RESET, EVDEV_SLOTS - 1),
+    { 0 },
+};
+
+const struct state_field evdev_queue_fields[] = {
+    STATE_STRUCT(struct evdev_queue, event, RESET, struct evdev_event, event_fields),
+    STATE_MAX(struct evdev_queue, head, RESET, EVDEV_QUEUE_MAX - 1),
+    STATE_MAX(struct evdev_queue, count, RESET, EVDEV_QUEUE_MAX),
+    STATE_MAX(struct evdev_queue, joinable, RESET, EVDEV_QUEUE_MAX),
+    STATE_FIELD(struct evdev_queue, overflow, RESET),
+    STATE_FIELD(struct evdev_queue, missed, RESET),
+    STATE_STRUCT(struct evdev_queue, now, RESET, struct evdev_state, state_fields),
+    STATE_STRUCT(struct evdev_queue, told, RESET, struct evdev_state, state_fields),
+    { 0 },
+};
+
+#define MISSED_MAX (INT64_C(1) << 60)
+
+bool evdev_queue_check(const struct evdev_queue *queue)
+{
+    for (unsigned i = 0; i < EVDEV_RELS; i++) {
+        if (queue->missed[i] > MISSED_MAX || queue->missed[i] < -MISSED_MAX) {
+            return false;
+        }
+    }
+    return queue->joinable <= queue->count && queue->frame_count == 0;
+}

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "emu/state/field.h"
+
 #define EVDEV_QUEUE_MAX 1024
 #define EVDEV_FRAME_MAX 64
 #define EVDEV_KEYS      0x300 /* codes of keys and buttons */
@@ -63,6 +65,15 @@ struct evdev_queue {
     int64_t missed[EVDEV_RELS];   /* relative motion in them */
     struct evdev_state now, told; /* as it is, and as the frames in the ring leave the guest */
 };
+
+/* What is saved of a queue between frames. */
+extern const struct state_field evdev_queue_fields[];
+
+/* Whether a queue can be like that. */
+bool evdev_queue_check(const struct evdev_queue *queue);
+
+/* Lets all keys go up: those who held them are not there any more. */
+void evdev_queue_release(struct evdev_queue *queue);
 
 /* Forgets everything; what is down counts as up. */
 void evdev_queue_reset(struct evdev_queue *queue);

@@ -50,6 +50,7 @@ static inline struct gpu_rect gpu_rect_load(const struct gpu_rect *rect)
 /* One stretch of guest memory behind a resource, checked to be RAM. */
 struct gpu_stretch {
     const uint8_t *host;
+    gpa_t gpa;
     uint32_t size;
 };
 
@@ -71,6 +72,38 @@ struct gpu_scanout {
     struct gpu_rect rect;          /* the part of the resource that is shown */
 };
 
+/* Guest memory behind a resource, as it is saved. */
+struct gpu_saved_stretch {
+    uint64_t gpa;
+    uint32_t size;
+};
+
+/* A resource, as it is saved. */
+struct gpu_saved_resource {
+    uint32_t id, width, height, format;
+    uint8_t *pixels;
+    uint32_t pixels_size;
+    struct gpu_saved_stretch *backing;
+    uint32_t backing_count;
+};
+
+/* What an output shows, as it is saved. */
+struct gpu_saved_scanout {
+    uint32_t resource_id; /* 0: off */
+    uint32_t x, y, width, height;
+    int32_t cursor_x, cursor_y;
+    uint32_t cursor_width, cursor_height, hot_x, hot_y;
+    uint32_t *cursor; /* NULL: hidden */
+    uint32_t cursor_size;
+};
+
+/* The form in which all of it is saved: empty but then. */
+struct gpu_saved {
+    struct gpu_saved_resource *resource; /* rising by id */
+    uint32_t resource_count;
+    struct gpu_saved_scanout scanout[DISPLAY_OUTPUTS_MAX];
+};
+
 struct virtio_gpu {
     struct virtio_device dev;
     uint64_t memory_max, memory_used; /* bytes of all resources */
@@ -79,6 +112,7 @@ struct virtio_gpu {
     struct gpu_scanout scanout[DISPLAY_OUTPUTS_MAX];
     uint32_t scanout_count;
     struct virtq_request request; /* scratch */
+    struct gpu_saved saved;
 };
 
 /* Finds a resource; NULL if there is none of that id. */
@@ -86,6 +120,41 @@ struct gpu_resource *gpu_resource_find(const struct virtio_gpu *gpu, uint32_t id
 
 /* Removes all resources. Nothing shows one. */
 void gpu_resources_clear(struct virtio_gpu *gpu);
+
+/* Adds a picture; NULL if there is one of that id, or it is not allowed, or there is no memory. */
+struct gpu_resource *gpu_resource_new(struct virtio_gpu *gpu, uint32_t id, uint32_t width,
+                                      uint32_t height, enum display_format format);
+
+/* Puts `count` stretches behind a picture that has none; takes `backing`. */
+void gpu_resource_attach(struct virtio_gpu *gpu, struct gpu_resource *resource,
+                         struct gpu_stretch *backing, uint32_t count, uint64_t total);
+
+/* What a picture counts against the limit, and what stretches behind it do. */
+uint64_t gpu_resource_cost(uint32_t width, uint32_t height, uint32_t backing_count);
+
+/* Whether pictures can have that format. */
+bool gpu_format_known(enum display_format format);
+
+/* What is saved of a GPU. */
+extern const struct state_field gpu_state[];
+
+/* Fills in the form that is saved. */
+void gpu_collect(struct virtio_device *dev);
+
+/* Whether a GPU can be like that. */
+bool gpu_check(const struct virtio_device *staged, GError **error);
+
+/* Makes pictures and outputs as they were. */
+void gpu_restore(struct virtio_device *dev);
+
+/* Shows a part of a picture, which lies within it, on an output. */
+void gpu_scanout_show(struct gpu_scanout *scanout, struct gpu_resource *resource,
+                      const struct gpu_rect *rect);
+
+/* Tells the outputs where they are. The desktop is the picture that the scanouts show parts of; if
+ * each has its own, nothing says how the guest has arranged them, and most place new monitors to
+ * the right. */
+void gpu_scanouts_place(struct virtio_gpu *gpu);
 
 /* Whether a part, not empty, lies within the picture. */
 bool gpu_resource_has(const struct gpu_resource *resource, const struct gpu_rect *rect);

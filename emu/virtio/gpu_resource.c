@@ -77,6 +77,42 @@ static bool format_find(uint32_t number, enum display_format *ret_format)
     return false;
 }
 
+bool gpu_format_known(enum display_format format)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
+        if (formats[i].format == format) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t gpu_resource_cost(uint32_t width, uint32_t height, uint32_t backing_count)
+{
+    return (uint64_t)width * height * GPU_BYTES_PER_PIXEL + GPU_RESOURCE_COST +
+           backing_count * sizeof(struct gpu_stretch);
+}
+
+struct gpu_resource *gpu_resource_new(struct virtio_gpu *gpu, uint32_t id, uint32_t width,
+                                      uint32_t height, enum display_format format)
+{
+    uint64_t cost = gpu_resource_cost(width, height, 0);
+    uint8_t *pixels = cost <= gpu->memory_max - gpu->memory_used
+                          ? g_try_malloc0((uint64_t)width * height * GPU_BYTES_PER_PIXEL)
+                          : NULL;
+    if (pixels == NULL) {
+        return NULL;
+    }
+    struct gpu_resource *resource = g_new0(struct gpu_resource, 1);
+    *resource = (struct gpu_resource){
+        .id = id, .width = width, .height = height, .format = format, .pixels = pixels,
+        .cost = cost,
+    };
+    gpu->memory_used += cost;
+    g_hash_table_insert(gpu->resources, GUINT_TO_POINTER(id), resource);
+    return resource;
+}
+
 enum gpu_answer gpu_create_2d(struct virtio_gpu *gpu, const struct virtq_request *request,
                               uint32_t *ret_payload)
 {
@@ -98,21 +134,7 @@ enum gpu_answer gpu_create_2d(struct virtio_gpu *gpu, const struct virtq_request
     if (width == 0 || width > DISPLAY_SIDE_MAX || height == 0 || height > DISPLAY_SIDE_MAX) {
         return GPU_BAD_PARAMETER;
     }
-    uint64_t size = (uint64_t)width * height * GPU_BYTES_PER_PIXEL;
-    uint64_t cost = size + GPU_RESOURCE_COST;
-    uint8_t *pixels =
-        cost <= gpu->memory_max - gpu->memory_used ? g_try_malloc0(size) : NULL;
-    if (pixels == NULL) {
-        return GPU_NO_MEMORY;
-    }
-    struct gpu_resource *resource = g_new0(struct gpu_resource, 1);
-    *resource = (struct gpu_resource){
-        .id = id, .width = width, .height = height, .format = format, .pixels = pixels,
-        .cost = cost,
-    };
-    gpu->memory_used += cost;
-    g_hash_table_insert(gpu->resources, GUINT_TO_POINTER(id), resource);
-    return GPU_OK;
+    return gpu_resource_new(gpu, id, width, height, format) != NULL ? GPU_OK : GPU_NO_MEMORY;
 }
 
 /* The resource that a command {header, id, ...} names, or NULL. */
@@ -159,7 +181,7 @@ static bool backing_map(const struct bus *bus, const struct backing_entry *entry
         if (size > 0 && host == NULL) {
             return false;
         }
-        backing[i] = (struct gpu_stretch){ host, size };
+        backing[i] = (struct gpu_stretch){ host, GUINT64_FROM_LE(entry[i].address), size };
         total += size;
     }
     *ret_total = total;
@@ -182,6 +204,16 @@ static struct gpu_stretch *backing_read(const struct virtq_request *request, uin
     return backing;
 }
 
+void gpu_resource_attach(struct virtio_gpu *gpu, struct gpu_resource *resource,
+                         struct gpu_stretch *backing, uint32_t count, uint64_t total)
+{
+    resource->backing = backing;
+    resource->backing_size = total;
+    resource->backing_count = count;
+    resource->cost += backing_cost(count);
+    gpu->memory_used += backing_cost(count);
+}
+
 enum gpu_answer gpu_attach_backing(struct virtio_gpu *gpu, const struct virtq_request *request,
                                    uint32_t *ret_payload)
 {
@@ -199,13 +231,12 @@ enum gpu_answer gpu_attach_backing(struct virtio_gpu *gpu, const struct virtq_re
     if (backing_cost(count) > gpu->memory_max - gpu->memory_used) {
         return GPU_NO_MEMORY;
     }
-    resource->backing = backing_read(request, count, &resource->backing_size);
-    if (resource->backing == NULL) {
+    uint64_t total;
+    struct gpu_stretch *backing = backing_read(request, count, &total);
+    if (backing == NULL) {
         return GPU_BAD_PARAMETER;
     }
-    resource->backing_count = count;
-    resource->cost += backing_cost(count);
-    gpu->memory_used += backing_cost(count);
+    gpu_resource_attach(gpu, resource, backing, count, total);
     return GPU_OK;
 }
 

@@ -24,9 +24,7 @@ static bool scanouts_share(const struct virtio_gpu *gpu)
     return count > 1;
 }
 
-/* The desktop is the picture that the scanouts show parts of; if each has its own, nothing says how
- * the guest has arranged them, and most place new monitors to the right. */
-static void scanouts_place(struct virtio_gpu *gpu)
+void gpu_scanouts_place(struct virtio_gpu *gpu)
 {
     struct display_place place[DISPLAY_OUTPUTS_MAX] = { 0 };
     bool share = scanouts_share(gpu);
@@ -56,7 +54,7 @@ void gpu_scanouts_off(struct virtio_gpu *gpu, const struct gpu_resource *resourc
             display_set_surface(scanout->display, DISPLAY_GPU, NULL);
         }
     }
-    scanouts_place(gpu);
+    gpu_scanouts_place(gpu);
 }
 
 /* Monitors stand side by side in the order of their numbers. */
@@ -107,8 +105,8 @@ enum gpu_answer gpu_get_edid(struct virtio_gpu *gpu, const struct virtq_request 
     return GPU_OK_EDID;
 }
 
-static void scanout_show(struct gpu_scanout *scanout, struct gpu_resource *resource,
-                         const struct gpu_rect *rect)
+void gpu_scanout_show(struct gpu_scanout *scanout, struct gpu_resource *resource,
+                      const struct gpu_rect *rect)
 {
     uint32_t stride = resource->width * GPU_BYTES_PER_PIXEL;
     const struct display_surface surface = {
@@ -156,15 +154,15 @@ enum gpu_answer gpu_set_scanout(struct virtio_gpu *gpu, const struct virtq_reque
     if (command.resource_id == 0) {
         scanout->resource = NULL;
         display_set_surface(scanout->display, DISPLAY_GPU, NULL);
-        scanouts_place(gpu);
+        gpu_scanouts_place(gpu);
         return GPU_OK;
     }
     struct gpu_rect rect = gpu_rect_load(&command.rect);
     struct gpu_resource *resource;
     enum gpu_answer answer = scanout_find_part(gpu, command.resource_id, &rect, &resource);
     if (answer == GPU_OK) {
-        scanout_show(scanout, resource, &rect);
-        scanouts_place(gpu);
+        gpu_scanout_show(scanout, resource, &rect);
+        gpu_scanouts_place(gpu);
     }
     return answer;
 }

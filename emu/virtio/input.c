@@ -192,6 +192,24 @@ static void input_reset(struct virtio_device *dev)
     }
 }
 
+static bool input_check(const struct virtio_device *staged, GError **error)
+{
+    return evdev_queue_check(&((const struct virtio_input *)staged)->queue) ||
+           state_fail(error, STATE_ERROR_DAMAGED, "its events cannot be like that");
+}
+
+static void input_restore(struct virtio_device *dev)
+{
+    struct virtio_input *input = (struct virtio_input *)dev;
+    if ((dev->status & VIRTIO_STATUS_DRIVER_OK) != 0) {
+        input_set_reading(input->sink, true);
+    }
+    if (input->leds != 0) {
+        input_set_leds(input->hub, input->leds);
+    }
+    evdev_queue_release(&input->queue);
+}
+
 static uint8_t config_text(const char *text, uint8_t *data)
 {
     size_t size = MIN(strlen(text), STRING_MAX);
@@ -262,16 +280,19 @@ const struct virtio_class virtio_input_class = {
     .instance_size = sizeof(struct virtio_input),
     .config_size = CONFIG_SIZE,
     .state =
-        (const struct device_field[]){
-            DEVICE_FIELD(struct virtio_input, select, RESET),
-            DEVICE_FIELD(struct virtio_input, subsel, RESET),
-            DEVICE_FIELD(struct virtio_input, leds, RESET),
-            DEVICE_FIELD(struct virtio_input, wheel, RESET),
-            DEVICE_FIELD(struct virtio_input, fingers, RESET),
-            DEVICE_FIELD(struct virtio_input, tracking, KEPT),
-            DEVICE_FIELD(struct virtio_input, queue, RESET),
+        (const struct state_field[]){
+            STATE_FIELD(struct virtio_input, select, RESET),
+            STATE_FIELD(struct virtio_input, subsel, RESET),
+            STATE_MAX(struct virtio_input, leds, RESET, 2 * INPUT_LED_SCROLL - 1),
+            STATE_FIELD(struct virtio_input, wheel, RESET),
+            STATE_FIELD(struct virtio_input, fingers, RESET),
+            STATE_MAX(struct virtio_input, tracking, KEPT, INPUT_TRACKING_IDS - 1),
+            STATE_STRUCT(struct virtio_input, queue, RESET, struct evdev_queue,
+                         evdev_queue_fields),
             { 0 },
         },
+    .check = input_check,
+    .restore = input_restore,
     .finish = input_finish,
     .reset = input_reset,
     .start = input_start,

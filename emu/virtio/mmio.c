@@ -201,7 +201,7 @@ static void mmio_finish(struct device *dev)
     virtio_free(((struct mmio *)dev)->backend);
 }
 
-#define FIELD(name) DEVICE_FIELD(struct mmio, name, RESET)
+#define FIELD(name) STATE_FIELD(struct mmio, name, RESET)
 
 const struct device_class virtio_mmio_class = {
     .name = "virtio-mmio",
@@ -214,7 +214,7 @@ const struct device_class virtio_mmio_class = {
             { 0 },
         },
     .state =
-        (const struct device_field[]){
+        (const struct state_field[]){
             FIELD(device_features_sel),
             FIELD(driver_features_sel),
             FIELD(queue_sel),
@@ -265,4 +265,18 @@ bool virtio_mmio_map(struct device *dev, struct bus *bus, gpa_t base, GError **e
         }
     }
     return true;
+}
+
+const struct virtio_device *virtio_mmio_backend(const struct device *dev)
+{
+    return ((const struct mmio *)dev)->backend;
+}
+
+void virtio_mmio_add_parts(struct device *dev, GPtrArray *parts)
+{
+    struct mmio *mmio = (struct mmio *)dev;
+    device_add_part(dev, parts);
+    if (mmio->backend != NULL) {
+        virtio_add_parts(mmio->backend, dev->id, parts);
+    }
 }

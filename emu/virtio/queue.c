@@ -71,27 +71,53 @@ static uint8_t *queue_map(struct virtqueue *queue, gpa_t address, size_t size, g
     return address % align != 0 ? NULL : dma_map(queue->dev->services.bus, address, size, true);
 }
 
-void virtqueue_enable(struct virtqueue *queue)
+static bool queue_size_allowed(const struct virtqueue *queue)
 {
-    if (queue->size == 0) { /* EDK2's GPU driver says 0, and means the largest */
-        queue->size = queue->dev->class->queue_size;
-    }
     size_t size = queue->size;
-    if (size > queue->dev->class->queue_size || (size & (size - 1)) != 0) {
-        queue_break(queue, "queue size is not a power of two within the maximum");
-        return;
-    }
+    return size > 0 && size <= queue->dev->class->queue_size && (size & (size - 1)) == 0;
+}
+
+/* Finds the rings; false if they are not all in RAM and aligned. */
+static bool queue_map_rings(struct virtqueue *queue)
+{
+    size_t size = queue->size;
     /* Both rings end with the 16-bit event index. */
     size_t avail_size = RING_HEADER_SIZE + 2 * size + 2;
     size_t used_size = RING_HEADER_SIZE + USED_ELEMENT_SIZE * size + 2;
     queue->desc_host = queue_map(queue, queue->desc, DESC_SIZE * size, 16);
     queue->avail_host = queue_map(queue, queue->avail, avail_size, 2);
     queue->used_host = queue_map(queue, queue->used, used_size, 4);
-    if (queue->desc_host == NULL || queue->avail_host == NULL || queue->used_host == NULL) {
-        queue_break(queue, "rings are not in RAM or not aligned");
-        return;
+    return queue->desc_host != NULL && queue->avail_host != NULL && queue->used_host != NULL;
+}
+
+void virtqueue_enable(struct virtqueue *queue)
+{
+    if (queue->size == 0) { /* EDK2's GPU driver says 0, and means the largest */
+        queue->size = queue->dev->class->queue_size;
     }
-    queue->ready = true;
+    if (!queue_size_allowed(queue)) {
+        queue_break(queue, "queue size is not a power of two within the maximum");
+    } else if (!queue_map_rings(queue)) {
+        queue_break(queue, "rings are not in RAM or not aligned");
+    } else {
+        queue->ready = true;
+    }
+}
+
+bool virtqueue_check(const struct virtqueue *staged)
+{
+    struct virtqueue queue = *staged;
+    return !queue.ready || (queue_size_allowed(&queue) && queue_map_rings(&queue));
+}
+
+void virtqueue_restore(struct virtqueue *queue)
+{
+    queue->in_flight = 0;
+    queue->desc_host = queue->avail_host = queue->used_host = NULL;
+    if (queue->ready) {
+        bool mapped = queue_map_rings(queue);
+        assert(mapped);
+    }
 }
 
 static bool queue_usable(const struct virtqueue *queue)
@@ -214,12 +240,9 @@ static bool queue_walk(struct virtqueue *queue, uint16_t head, struct virtq_requ
     }
 }
 
-bool virtqueue_pop(struct virtqueue *queue, struct virtq_request *request)
+/* Reads the request of a chain. */
+static bool queue_take(struct virtqueue *queue, uint16_t head, struct virtq_request *request)
 {
-    uint16_t head;
-    if (!queue_usable(queue) || !queue_next_head(queue, &head)) {
-        return false;
-    }
     request->head = head;
     request->read_count = request->write_count = 0;
     request->read_size = request->write_size = 0;
@@ -227,10 +250,37 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_request *request)
     if (!queue_walk(queue, head, request)) {
         return false;
     }
-    queue->avail_next++;
     queue->in_flight++;
     return true;
 }
+
+bool virtqueue_pop(struct virtqueue *queue, struct virtq_request *request)
+{
+    uint16_t head;
+    if (!queue_usable(queue) || !queue_next_head(queue, &head) ||
+        !queue_take(queue, head, request)) {
+        return false;
+    }
+    queue->avail_next++;
+    return true;
+}
+
+bool virtqueue_pop_again(struct virtqueue *queue, uint16_t head, struct virtq_request *request)
+{
+    if (!queue_usable(queue)) {
+        return false;
+    }
+    if (head >= queue->size || queue->in_flight >= queue->size) {
+        return queue_break(queue, "saved request is not a descriptor");
+    }
+    return queue_take(queue, head, request);
+}
+
+#define FIELD(name) STATE_FIELD(struct virtqueue, name, RESET)
+const struct state_field virtqueue_state[] = {
+    FIELD(size), FIELD(ready), FIELD(desc), FIELD(avail), FIELD(used), FIELD(avail_next),
+    FIELD(used_next), FIELD(signalled), FIELD(signalled_valid), { 0 },
+};
 
 void virtqueue_unpop(struct virtqueue *queue)
 {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "emu/mem/bus.h"
+#include "emu/state/field.h"
 
 struct virtio_device;
 
@@ -59,6 +60,19 @@ void virtqueue_reset(struct virtqueue *queue);
 /* The driver has set size and addresses: checks them and makes the queue usable. Breaks the
  * device if they are no rings in RAM. */
 void virtqueue_enable(struct virtqueue *queue);
+
+/* What is saved of a queue. */
+extern const struct state_field virtqueue_state[];
+
+/* Whether a queue with saved values, in a device with saved features, could be used. */
+bool virtqueue_check(const struct virtqueue *staged);
+
+/* Finds the rings again after the fields were restored; they were checked. */
+void virtqueue_restore(struct virtqueue *queue);
+
+/* Takes the request that begins with descriptor `head` and was in flight when it was saved; false
+ * when the device is (now) broken. */
+bool virtqueue_pop_again(struct virtqueue *queue, uint16_t head, struct virtq_request *request);
 
 /* Takes the next request; false when there is none or the device is (now) broken. */
 bool virtqueue_pop(struct virtqueue *queue, struct virtq_request *request);

@@ -44,7 +44,7 @@ const struct virtio_class virtio_rng_class = {
     .queue_count = 1,
     .queue_size = 8,
     .instance_size = sizeof(struct virtio_rng),
-    .state = (const struct device_field[]){ { 0 } },
+    .state = (const struct state_field[]){ { 0 } },
     .notify = rng_notify,
 };
 

@@ -109,6 +109,31 @@ static void snd_reset(struct virtio_device *dev)
     memcpy(snd->told_absent, snd->absent, sizeof(snd->absent));
 }
 
+static void snd_collect(struct virtio_device *dev)
+{
+    for (unsigned i = 0; i < SND_STREAMS; i++) {
+        snd_stream_collect(&((struct virtio_snd *)dev)->stream[i]);
+    }
+}
+
+static bool snd_check(const struct virtio_device *staged, GError **error)
+{
+    for (unsigned i = 0; i < SND_STREAMS; i++) {
+        if (!snd_stream_check(&((const struct virtio_snd *)staged)->stream[i])) {
+            return state_fail(error, STATE_ERROR_MACHINE,
+                              "stream %u has a format that there is none of here", i);
+        }
+    }
+    return true;
+}
+
+static void snd_restore(struct virtio_device *dev)
+{
+    for (unsigned i = 0; i < SND_STREAMS; i++) {
+        snd_stream_restore(&((struct virtio_snd *)dev)->stream[i]);
+    }
+}
+
 static void snd_get_config(struct virtio_device *dev, uint8_t *config)
 {
     (void)dev;
@@ -133,12 +158,14 @@ const struct virtio_class virtio_snd_class = {
     .instance_size = sizeof(struct virtio_snd),
     .config_size = CONFIG_SIZE,
     .state =
-        (const struct device_field[]){
-            DEVICE_FIELD(struct virtio_snd, stream[SND_OUTPUT].params, RESET),
-            DEVICE_FIELD(struct virtio_snd, stream[SND_INPUT].params, RESET),
-            DEVICE_FIELD(struct virtio_snd, told_absent, RESET),
+        (const struct state_field[]){
+            STATE_STRUCT(struct virtio_snd, stream, KEPT, struct snd_stream, snd_stream_fields),
+            STATE_FIELD(struct virtio_snd, told_absent, RESET),
             { 0 },
         },
+    .collect = snd_collect,
+    .check = snd_check,
+    .restore = snd_restore,
     .finish = snd_finish,
     .reset = snd_reset,
     .notify = snd_notify,

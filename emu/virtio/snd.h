@@ -61,6 +61,8 @@ struct snd_stream {
     unsigned underruns;          /* of the ring, when the lead was set */
     struct snd_message *message; /* SND_QUEUE_SIZE of them, a ring */
     unsigned head, count;
+    uint16_t *saved;      /* heads of the messages, oldest first, while they are saved */
+    uint32_t saved_count;
 };
 
 struct virtio_snd {
@@ -86,6 +88,18 @@ bool snd_format(const struct virtio_snd *snd, unsigned number, const uint8_t *pa
 /* Does what the driver asks of a stream; `params` are those of SND_R_PCM_SET_PARAMS. */
 enum snd_code snd_stream_control(struct snd_stream *stream, enum snd_code code,
                                  const uint8_t *params);
+
+/* What is saved of a stream. */
+extern const struct state_field snd_stream_fields[];
+
+/* Lists the messages that the stream has, for saving. */
+void snd_stream_collect(struct snd_stream *stream);
+
+/* Whether a stream can be like that. */
+bool snd_stream_check(const struct snd_stream *stream);
+
+/* Takes the messages again, and goes on from the first that was not given back. */
+void snd_stream_restore(struct snd_stream *stream);
 
 /* A driver rang the queue of messages. */
 void snd_stream_notify(struct virtio_snd *snd, unsigned queue);

@@ -265,6 +265,24 @@ static bool message_good(const struct virtq_request *request, unsigned queue)
                : request->read_size == SND_XFER_SIZE && request->write_size >= SND_STATUS_SIZE;
 }
 
+/* Puts a good message behind the others. */
+static void message_keep(struct snd_stream *stream, const struct virtq_request *request)
+{
+    struct snd_message *message =
+        &stream->message[(stream->head + stream->count++) % SND_QUEUE_SIZE];
+    message->request = *request;
+    message->size = stream->number == SND_OUTPUT ? request->read_size - SND_XFER_SIZE
+                                                 : request->write_size - SND_STATUS_SIZE;
+    message->done = 0;
+    message->end = 0;
+}
+
+/* Whether a stream in that state takes messages. */
+static bool stream_takes(enum snd_state state)
+{
+    return state == SND_PREPARED || state == SND_RUNNING || state == SND_STOPPED;
+}
+
 /* Keeps a message until it is its turn, or refuses it. */
 static bool message_take(struct virtio_device *dev, struct virtqueue *queue,
                          struct virtq_request *request)
@@ -277,19 +295,12 @@ static bool message_take(struct virtio_device *dev, struct virtqueue *queue,
         virtio_set_broken(dev, "sound message without stream or status");
         return true;
     }
-    enum snd_state state = stream->params.state;
-    bool ready = state == SND_PREPARED || state == SND_RUNNING || state == SND_STOPPED;
+    bool ready = stream_takes(stream->params.state);
     if (GUINT32_FROM_LE(number) != stream->number || !ready || stream->count == SND_QUEUE_SIZE) {
         message_finish(queue, request, 0, SND_S_BAD_MSG, 0);
         return true;
     }
-    struct snd_message *message =
-        &stream->message[(stream->head + stream->count++) % SND_QUEUE_SIZE];
-    message->request = *request;
-    message->size = queue->index == SND_TX ? request->read_size - SND_XFER_SIZE
-                                           : request->write_size - SND_STATUS_SIZE;
-    message->done = 0;
-    message->end = 0;
+    message_keep(stream, request);
     return true;
 }
 
@@ -308,4 +319,59 @@ void snd_stream_reset(struct snd_stream *stream)
     stream->head = stream->count = 0;
     stream_close(stream);
     stream->params = (struct snd_params){ 0 };
+}
+
+static const struct state_field params_fields[] = {
+    STATE_MAX(struct snd_params, state, RESET, SND_RELEASED),
+    STATE_MAX(struct snd_params, format.sample, RESET, SAMPLE_KINDS - 1),
+    STATE_FIELD(struct snd_params, format.channels, RESET),
+    STATE_FIELD(struct snd_params, format.rate, RESET),
+    { 0 },
+};
+
+const struct state_field snd_stream_fields[] = {
+    STATE_STRUCT(struct snd_stream, params, KEPT, struct snd_params, params_fields),
+    STATE_LIST(struct snd_stream, saved, saved_count, SND_QUEUE_SIZE, NULL),
+    { 0 },
+};
+
+void snd_stream_collect(struct snd_stream *stream)
+{
+    stream->saved = stream->count > 0 ? g_new(uint16_t, stream->count) : NULL;
+    stream->saved_count = stream->count;
+    for (unsigned i = 0; i < stream->count; i++) {
+        stream->saved[i] = stream_message(stream, i)->request.head;
+    }
+}
+
+bool snd_stream_check(const struct snd_stream *stream)
+{
+    const struct snd_params *params = &stream->params;
+    return params->state == SND_UNSET ||
+           (params->format.channels > 0 &&
+            audio_supports(stream->snd->audio, stream->number == SND_INPUT, &params->format));
+}
+
+void snd_stream_restore(struct snd_stream *stream)
+{
+    enum snd_state state = stream->params.state;
+    struct virtio_snd *snd = stream->snd;
+    if (!stream_takes(state)) {
+        return;
+    }
+    stream_prepare(stream);
+    stream->params.state = state;
+    for (uint32_t i = 0; i < stream->saved_count; i++) {
+        if (!virtqueue_pop_again(stream_queue(stream), stream->saved[i], &snd->transfer)) {
+            return;
+        }
+        if (!message_good(&snd->transfer, stream_queue(stream)->index)) {
+            virtio_set_broken(&snd->dev, "saved sound message without stream or status");
+            return;
+        }
+        message_keep(stream, &snd->transfer);
+    }
+    if (state == SND_RUNNING) {
+        stream_start(stream);
+    }
 }

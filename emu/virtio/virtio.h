@@ -44,11 +44,16 @@ struct virtio_class {
     uint16_t queue_size; /* maximum, a power of two */
     uint32_t instance_size;
     uint32_t config_size;
-    const struct device_field *state; /* ends with a null name */
+    const struct state_field *state; /* ends with a null name */
     /* Gives back what the device's constructor took. Optional. */
     void (*finish)(struct virtio_device *dev);
     /* Device-specific bits offered. Optional. */
     uint64_t (*features)(struct virtio_device *dev);
+    /* As in struct state_part, for the fields of `state`; `restore` finds the queues as they were.
+     * Optional. */
+    void (*collect)(struct virtio_device *dev);
+    bool (*check)(const struct virtio_device *staged, GError **error);
+    void (*restore)(struct virtio_device *dev);
     /* Back to the state before any driver. Optional. */
     void (*reset)(struct virtio_device *dev);
     /* The driver has written DRIVER_OK; afterwards each queue is notified once. Optional. */
@@ -142,6 +147,9 @@ void virtio_set_status(struct virtio_device *dev, uint8_t status);
 /* For transports: the driver writes 32 feature bits, `half` 0 or 1; later halves are ignored. */
 void virtio_set_features(struct virtio_device *dev, uint32_t half, uint32_t bits);
 
+/* For transports: adds the device to what is saved of its machine. */
+void virtio_add_parts(struct virtio_device *dev, const char *transport_id, GPtrArray *parts);
+
 /* For transports: the driver makes a queue ready or takes it away. */
 void virtio_set_queue_ready(struct virtio_device *dev, unsigned index, bool ready);
 
@@ -210,6 +218,12 @@ extern const struct device_class virtio_mmio_class;
  * transport frees its backend, also when it fails itself. */
 struct device *virtio_mmio_new(const char *id, const struct device_services *services,
                                struct irq_line irq, struct virtio_device *backend, GError **error);
+
+/* What is in the slot; NULL: nothing. */
+const struct virtio_device *virtio_mmio_backend(const struct device *mmio);
+
+/* Adds the transport and its device to what is saved of the machine. */
+void virtio_mmio_add_parts(struct device *mmio, GPtrArray *parts);
 
 /* Maps the transport and its doorbells. */
 bool virtio_mmio_map(struct device *mmio, struct bus *bus, gpa_t base, GError **error);

@@ -34,6 +34,9 @@ int family_memory_open(const char *name);
 /* Gives a page-aligned part of a shared mapping of `object` back, leaving zeros. */
 void family_memory_discard(int object, void *base, size_t offset, size_t size);
 
+/* Where at or behind `offset` the object may have something other than zeros; `size` if nowhere. */
+size_t family_memory_next_data(int object, size_t offset, size_t size);
+
 /* Maps `size` bytes twice, once for writing and once for running. 0, or an errno. */
 int family_codemem_map(size_t size, void **ret_rw, void **ret_rx);
 

@@ -61,6 +61,13 @@ void host_memory_destroy(struct host_memory *memory)
     *memory = (struct host_memory){ 0 };
 }
 
+size_t host_memory_next_data(const struct host_memory *memory, size_t offset)
+{
+    size_t at = family_memory_next_data((int)memory->object, offset, memory->size);
+    assert(at >= offset && at <= memory->size);
+    return at;
+}
+
 void host_memory_discard(struct host_memory *memory, size_t offset, size_t size)
 {
     assert(offset <= memory->size && size <= memory->size - offset);

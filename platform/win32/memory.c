@@ -59,6 +59,12 @@ void host_memory_destroy(struct host_memory *memory)
     *memory = (struct host_memory){ 0 };
 }
 
+size_t host_memory_next_data(const struct host_memory *memory, size_t offset)
+{
+    assert(offset <= memory->size);
+    return offset; /* the system does not say which pages of a section are untouched */
+}
+
 /* Pages of a section cannot be decommitted. Zeroed and unlocked, they leave the working set. */
 void host_memory_discard(struct host_memory *memory, size_t offset, size_t size)
 {

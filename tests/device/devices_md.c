@@ -70,7 +70,7 @@ static void write_class(GString *text, const struct device_class *class)
         return;
     }
     g_string_append(text, "\nState (*: kept by a reset):");
-    for (const struct device_field *field = class->state; field->name != NULL; field++) {
+    for (const struct state_field *field = class->state; field->name != NULL; field++) {
         g_string_append_printf(text, "%s %s%s", field == class->state ? "" : ",", field->name,
                                field->policy == FIELD_KEPT ? "*" : "");
     }

@@ -17,21 +17,21 @@
 #define INSTRUCTIONS_MAX 100000
 #define WINDOW_SIZE      (UINT64_C(5) << 10) /* around x5: where almost all stores go */
 
-struct state_field {
+struct lockstep_field {
     const char *name;
     size_t offset, size;
 };
 
 #define FIELD(name) \
     { #name, offsetof(struct riscv_hart, name), sizeof(((struct riscv_hart *)0)->name) }
-static const struct state_field state_fields[] = {
+static const struct lockstep_field state_fields[] = {
     FIELD(priv), FIELD(frm), FIELD(fflags), FIELD(mcause), FIELD(mepc), FIELD(mtval),
     FIELD(scause), FIELD(sepc), FIELD(stval), FIELD(mscratch), FIELD(sscratch), FIELD(satp),
     FIELD(mcounteren), FIELD(scounteren), FIELD(senvcfg), FIELD(minstret_offset),
     FIELD(mcycle_offset),
 };
 
-static uint64_t state_get(const struct riscv_hart *hart, const struct state_field *field)
+static uint64_t state_get(const struct riscv_hart *hart, const struct lockstep_field *field)
 {
     uint64_t value = 0;
     memcpy(&value, (const char *)hart + field->offset, field->size);
@@ -68,7 +68,7 @@ static bool lockstep_same_state(struct lockstep *lockstep)
         }
     }
     for (size_t i = 0; i < G_N_ELEMENTS(state_fields); i++) {
-        const struct state_field *field = &state_fields[i];
+        const struct lockstep_field *field = &state_fields[i];
         if (state_get(a, field) != state_get(b, field)) {
             return lockstep_say(lockstep, "%s is %" PRIx64 ", not %" PRIx64, field->name,
                                 state_get(b, field), state_get(a, field));

@@ -19,6 +19,12 @@ void family_memory_discard(int object, void *base, size_t offset, size_t size)
     }
 }
 
+size_t family_memory_next_data(int object, size_t offset, size_t size)
+{
+    off_t at = offset < size ? lseek(object, (off_t)offset, SEEK_DATA) : (off_t)size;
+    return at >= 0 ? (size_t)at : errno == ENXIO ? size : offset;
+}
+
 static int map_both(int object, size_t size, void **ret_rw, void **ret_rx)
 {
     if (ftruncate(object, (off_t)size) < 0) {

@@ -33,6 +33,13 @@ void family_memory_discard(int object, void *base, size_t offset, size_t size)
     memset((char *)base + offset, 0, size);
 }
 
+size_t family_memory_next_data(int object, size_t offset, size_t size)
+{
+    (void)object;
+    (void)size;
+    return offset;
+}
+
 /* Executable shared objects are refused; a second name for anonymous pages is not. */
 int family_codemem_map(size_t size, void **ret_rw, void **ret_rx)
 {

@@ -1,0 +1,164 @@
+/* Saving and loading: the machine comes to rest, then it is copied out, or all is replaced. */
+#include "emu/machine_state.h"
+
+#include "aio/coroutine.h"
+#include "emu/block/node.h"
+#include "emu/machine_parts.h"
+#include "emu/state/file.h"
+#include "emu/state/part.h"
+#include "emu/state/store.h"
+
+#define SETTLE_PASSES 10000 /* of the loop: a device that never comes to rest is a bug */
+#define DISK_LOOK_NS  100000
+
+/* On the loop of a disk: until it has no request on its way. One that waits for the machine to go
+ * on is not. */
+static void disk_rest(void *opaque)
+{
+    struct co_sleep sleep;
+    co_sleep_init(&sleep);
+    while (block_in_flight(opaque) > block_stopped(opaque)) {
+        struct aio_clock *clock = aio_clock_host();
+        co_sleep_until(&sleep, clock, aio_clock_now_ns(clock) + DISK_LOOK_NS);
+    }
+}
+
+/* With the harts standing: lets what they have asked for be done, so that no request is on its way
+ * any more. */
+static void machine_settle(struct machine *machine)
+{
+    GHashTableIter iter;
+    void *block;
+    unsigned passes = 0;
+    while (passes++ < SETTLE_PASSES && aio_poll(machine->ctx, false)) {
+    }
+    for (unsigned turn = 0; turn < 2; turn++) { /* what is done in one may ring a bell again */
+        g_hash_table_iter_init(&iter, machine->blocks);
+        while (g_hash_table_iter_next(&iter, NULL, &block)) {
+            block_run(node_context(block_root(block)), disk_rest, block);
+        }
+    }
+}
+
+/* Stands the machine still; returns whether it ran. */
+static bool machine_hold(struct machine *machine)
+{
+    bool ran = machine->running;
+    machine_pause(machine);
+    return ran;
+}
+
+static void machine_let_go(struct machine *machine, bool ran)
+{
+    if (ran) {
+        machine_resume(machine);
+    }
+}
+
+/* What the guest has asked for, and is no state, must not be lost. */
+static bool machine_may_save(struct machine *machine, GError **error)
+{
+    return (!atomic_load(&machine->reset_wanted) &&
+            atomic_load(&machine->end_wanted) == MACHINE_NO_END) ||
+           state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");
+}
+
+static uint64_t memory_next_data(void *opaque, uint64_t offset)
+{
+    return host_memory_next_data(opaque, offset);
+}
+
+/* Writes a machine that stands. */
+static bool machine_write(struct machine *machine, const struct state_sink *sink, GError **error)
+{
+    struct machine_memory memories[MEMORIES_MAX];
+    struct state_block blocks[MEMORIES_MAX];
+    struct state_writer writer;
+    unsigned count = machine_memories(machine, memories);
+    g_autofree char *about = machine_describe(machine);
+    g_autoptr(GPtrArray) parts = machine_state_parts(machine);
+    g_autoptr(GPtrArray) data = parts_encode(parts);
+    for (unsigned i = 0; i < count; i++) {
+        struct host_memory *memory = memories[i].memory;
+        blocks[i] = (struct state_block){ memories[i].name, memory->base, memory->size,
+                                          memory_next_data, memory };
+    }
+    bool ok = state_write_head(&writer, sink, error) && state_write_about(&writer, about, error);
+    for (guint i = 0; ok && i < data->len; i++) {
+        ok = state_write_part(&writer, data->pdata[i], error);
+    }
+    return ok && state_write_memory(&writer, blocks, count, NULL, NULL, error) &&
+           state_write_tail(&writer, error);
+}
+
+bool machine_save(struct machine *machine, const char *path, GError **error)
+{
+    struct state_store *store = state_store_new(path, error);
+    if (store == NULL) {
+        return false;
+    }
+    bool ran = machine_hold(machine);
+    machine_settle(machine);
+    bool ok = machine_may_save(machine, error) &&
+              machine_write(machine, state_store_sink(store), error);
+    machine_let_go(machine, ran);
+    if (!ok) {
+        state_store_drop(store);
+    }
+    return ok && state_store_keep(store, error);
+}
+
+static void memory_zero(void *opaque, uint64_t offset, uint64_t size)
+{
+    host_memory_discard(opaque, offset, size);
+}
+
+/* Replaces everything by what was checked. */
+static void machine_replace(struct machine *machine, const struct state_image *image,
+                            const struct state_target *targets, unsigned count,
+                            struct parts_staged *staged)
+{
+    machine_reset_devices(machine);
+    state_image_fill(image, targets, count);
+    bus_tell_written(machine->bus, VIRT_DRAM_BASE, machine->ram.size);
+    parts_apply(staged);
+}
+
+/* Puts an image into a machine that stands, if it is one of such a machine. */
+static bool machine_take_image(struct machine *machine, const struct state_image *image,
+                               GError **error)
+{
+    struct machine_memory memories[MEMORIES_MAX];
+    struct state_target targets[MEMORIES_MAX];
+    unsigned count = machine_memories(machine, memories);
+    for (unsigned i = 0; i < count; i++) {
+        struct host_memory *memory = memories[i].memory;
+        targets[i] = (struct state_target){ memory->base, memory->size, memory_zero, memory };
+    }
+    if (!machine_matches(machine, image->about, error) ||
+        !state_image_fits(image, targets, count, error)) {
+        return false;
+    }
+    g_autoptr(GPtrArray) parts = machine_state_parts(machine);
+    struct parts_staged *staged = parts_check(parts, image->parts, error);
+    if (staged != NULL) {
+        machine_replace(machine, image, targets, count, staged);
+    }
+    return staged != NULL;
+}
+
+bool machine_load(struct machine *machine, const char *path, GError **error)
+{
+    struct state_image *image = state_file_read(path, error);
+    if (image == NULL) {
+        return false;
+    }
+    bool ran = machine_hold(machine);
+    bool ok = machine_take_image(machine, image, error);
+    machine_let_go(machine, ran);
+    state_image_free(image);
+    if (!ok) {
+        g_prefix_error(error, "cannot load '%s': ", path);
+    }
+    return ok;
+}

@@ -1,0 +1,141 @@
+"""Saved machines: a guest at work is saved and goes on in another process as if nothing was."""
+import contextlib
+import os
+import pathlib
+import tempfile
+import time
+
+import guest
+import machine
+
+ROUNDS_SHORT, ROUNDS_LONG = 2, 100
+# Two harts count, hash and compare, each telling its last round; one of them waits now and then.
+WORK = ("for n in 1 2; do (i=0; want=; while :; do i=$((i+1)); "
+        "got=$(seq 1 2000 | md5sum); [ -z \"$want\" ] || [ \"$got\" = \"$want\" ] || "
+        "echo mismatch $n >> /tmp/wrong; want=$got; echo $i > /tmp/round$n; "
+        "[ $n = 1 ] || sleep 0.01; done) & done")
+
+
+class Loaded(guest.Guest):
+    """A guest that goes on from a file, at a shell that waits for a line."""
+
+    def wake(self):
+        """Gets the prompt that was printed before it was saved."""
+        self.send("\n")
+        self.prompt()
+
+
+@contextlib.contextmanager
+def folder():
+    """A folder for files of a test, with a short path that both hosts understand."""
+    with tempfile.TemporaryDirectory(prefix="tinamou-") as name:
+        yield pathlib.Path(name)
+
+
+def monitor(shell, command, limit=120):
+    """Runs a command in the monitor and returns to the guest; it must print nothing."""
+    shell.send("\x01c")
+    shell.expect(r"\(tinamou\) ", limit)
+    shell.send(command + "\n")
+    # What is typed comes back, then what it prints, then the next prompt.
+    shell.expect(guest.re.escape(command.split()[-1][-12:]), limit)
+    start = shell.position
+    match = shell.expect(r"\(tinamou\) ", limit)
+    printed = shell.seen[start:match.start()].decode(errors="replace")
+    shell.send("\x01c")
+    words = guest.re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", printed).strip()
+    if words:
+        raise machine.Failure(f"the monitor said to '{command}': {words!r}")
+
+
+def host_path(emulator, path):
+    """A path as the emulator's host writes it."""
+    return f"Z:{path}" if any(word.endswith(".exe") for word in map(str, emulator)) else str(path)
+
+
+def rounds_of(shell):
+    """How far the work is, and that nothing went wrong."""
+    shell.run("test ! -e /tmp/wrong")
+    return [int(shell.run(f"cat /tmp/round{number}")) for number in (1, 2)]
+
+
+def work_goes_on(shell):
+    """Both loops do rounds, and time passes at its pace."""
+    before = rounds_of(shell)
+    shell.run("sleep 0.5")
+    after = rounds_of(shell)
+    if not all(now > then for then, now in zip(before, after)):
+        raise machine.Failure(f"the work stands: {before}, then {after}")
+    return after
+
+
+def command_of(emulator, *extra):
+    """A guest with two harts, a network and a source of randomness."""
+    return guest.linux_command(emulator, smp=2, memory="256M", extra=[
+        *guest.NETWORK, "-device", "virtio-rng-device", *extra])
+
+
+def start_work(shell):
+    """Boots, and starts what is to go on through all of it."""
+    shell.boot()
+    shell.run(WORK)
+    shell.run("sleep 1")
+
+
+def in_one_process(emulator, rounds):
+    """Saves a guest at work and loads it again in the same process, again and again."""
+    with folder() as place, Loaded(command_of(emulator)) as shell, machine.reporting(shell):
+        start_work(shell)
+        state = host_path(emulator, place / "state")
+        for number in range(rounds):
+            monitor(shell, f"savevm file:{state}")
+            saved = work_goes_on(shell)
+            monitor(shell, f"loadvm file:{state}")
+            loaded = rounds_of(shell)
+            if any(now > then for now, then in zip(loaded, saved)):
+                raise machine.Failure(f"round {number}: {loaded} is not before {saved}")
+            work_goes_on(shell)
+        shell.run("ping -c 1 -W 10 10.0.2.2")
+        shell.poweroff()
+
+
+def in_others(emulator, rounds):
+    """Each process saves the guest at work, ends, and another one goes on from the file."""
+    with folder() as place:
+        state = host_path(emulator, place / "state")
+        with Loaded(command_of(emulator)) as shell, machine.reporting(shell):
+            start_work(shell)
+            done = rounds_of(shell)
+            monitor(shell, f"savevm file:{state}")
+        for number in range(rounds):
+            began = time.monotonic()
+            with Loaded(command_of(emulator, "-loadvm", f"file:{state}")) as shell:
+                with machine.reporting(shell):
+                    shell.wake()
+                    now = work_goes_on(shell)
+                    if any(after < before for before, after in zip(done, now)):
+                        raise machine.Failure(f"round {number}: {now} is before {done}")
+                    done = now
+                    if number == rounds - 1:
+                        shell.run("ping -c 1 -W 10 10.0.2.2")
+                        shell.poweroff()
+                    else:
+                        monitor(shell, f"savevm file:{state}")
+            print(f"round {number + 1}: {time.monotonic() - began:.1f} s, "
+                  f"{os.path.getsize(place / 'state') >> 20} MiB", flush=True)
+
+
+def register(short, long):
+    """Enters the cases into the tables of the suite."""
+    def short_case(emulator):
+        """A guest at work is saved and loaded, in its process and in others."""
+        in_one_process(emulator, ROUNDS_SHORT)
+        in_others(emulator, ROUNDS_SHORT)
+
+    def long_case(emulator):
+        """The same, a hundred times."""
+        in_one_process(emulator, ROUNDS_LONG)
+        in_others(emulator, ROUNDS_LONG)
+
+    short["snapshots"] = short_case
+    long["snapshots-long"] = long_case
