@@ -16,7 +16,7 @@ class Group:
 
 
 # What is done with a disk, each on an image of both formats.
-STORAGE = ("read-1", "read-32", "write-1", "write-32", "read-seq", "write-seq")
+STORAGE = ("read-1", "read-32", "write-stream", "write-1", "write-32", "read-seq", "write-seq")
 STORAGE_FORMATS = ("raw", "qcow2")
 
 GROUPS = {

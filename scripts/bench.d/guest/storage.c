@@ -115,6 +115,23 @@ static uint64_t write_32_step(void)
     return random_step(IOCB_CMD_PWRITE, DEPTH);
 }
 
+/* A program that writes on in small blocks without waiting for them: each goes by itself. */
+static uint64_t write_stream_step(void)
+{
+    struct io_event events[DEPTH];
+    for (unsigned i = 0; i < DEPTH; i++) {
+        struct iocb *one = &requests[i];
+        request_make(i, IOCB_CMD_PWRITE);
+        requests[i].aio_offset = (int64_t)disk_at;
+        disk_at = (disk_at + BLOCK) % disk_size;
+        if (syscall(SYS_io_submit, queue, 1, &one) != 1)
+            bench_fail("submission");
+    }
+    if (syscall(SYS_io_getevents, queue, DEPTH, DEPTH, events, NULL) != DEPTH)
+        bench_fail("completion");
+    return DEPTH;
+}
+
 static uint64_t sequential_step(int writes)
 {
     ssize_t done = writes ? pwrite(disk, memory, SEQUENTIAL, (off_t)disk_at)
@@ -140,6 +157,7 @@ const struct workload storage_workloads[] = {
     {"read-32", "requests", storage_start, read_32_step, storage_stop},
     {"write-1", "requests", storage_start, write_1_step, storage_stop},
     {"write-32", "requests", storage_start, write_32_step, storage_stop},
+    {"write-stream", "requests", storage_start, write_stream_step, storage_stop},
     {"read-seq", "KiB", storage_start, read_seq_step, storage_stop},
     {"write-seq", "KiB", storage_start, write_seq_step, storage_stop},
     {0},
