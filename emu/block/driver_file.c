@@ -15,6 +15,7 @@
 #define QUICK_PASS_MAX 262144u /* and so would this in one pass of it */
 #define QUICK_MISSES   16u
 #define FILL_SIZE      65536u
+#define ALIGNMENT_MAX  4096u
 
 /* A request with the host, on its coroutine's stack. */
 struct file_job {
@@ -77,6 +78,7 @@ static bool file_open(struct block_node *node, const struct node_options *option
         return false;
     }
     file->alignment = host_file_alignment(file->file);
+    assert(file->alignment <= ALIGNMENT_MAX);
     file->io = file_io_new(node_context(node), node_pool(node));
     file->quick_bh = aio_bh_new(node_context(node), "file-next-pass", file_next_pass, file);
     node_set_alignment(node, file->alignment, 1, 0);
@@ -219,10 +221,16 @@ static int64_t file_work_zeroes(struct file_request *request)
     return host_file_zero(request->file, request->offset, job->size, job->release);
 }
 
-/* On a worker. */
-static int64_t file_work_size(struct file_request *request)
+/* Moves the end by a write of the last zeros of a range: to set the length could cut off what
+ * somebody else writes behind it at the same time. */
+static int64_t file_grow(struct file_node *file, uint64_t end)
 {
-    return host_file_truncate(request->file, ((struct file_job *)request)->size);
+    static uint8_t zeros[ALIGNMENT_MAX];
+    struct host_vec last = { zeros, file->alignment };
+    struct file_job job = { 0 };
+    return file_takes(file, &last, 1)
+               ? file_transfer(file, &job, FILE_OP_WRITE, end - last.size, &last, 1)
+               : file_bounce(file, FILE_OP_WRITE, end - last.size, last.size, &last, 1);
 }
 
 /* What lies behind the end reads as zeros already, but then the end must move. */
@@ -235,13 +243,11 @@ static int file_write_zeroes(struct block_node *node, uint64_t offset, uint64_t 
                             .release = (flags & REQUEST_RELEASE) != 0 };
     job.request.offset = offset;
     int64_t result = job.size > 0 ? file_work(file, &job, file_work_zeroes) : 0;
-    if (result == 0 && offset + size > end && offset + size > node_size(node)) {
-        struct file_job longer = { .size = offset + size };
-        node_set_size(node, offset + size);
-        result = file_work(file, &longer, file_work_size);
+    if (result == 0 && offset + size > node_size(node)) {
+        result = file_grow(file, offset + size);
     }
     file->written++;
-    return (int)result;
+    return result < 0 ? (int)result : 0;
 }
 
 static int file_discard(struct block_node *node, uint64_t offset, uint64_t size)

@@ -19,7 +19,7 @@ static bool raw_open(struct block_node *node, const struct node_options *options
 {
     (void)options, (void)error;
     raw_set_size(node);
-    if (node_probed(node)) {
+    if (node_probed(node) && node_size(node) % SECTOR_SIZE == 0) {
         node_set_alignment(node, SECTOR_SIZE, SECTOR_SIZE, 0);
     }
     return true;
@@ -32,21 +32,26 @@ static int raw_read(struct block_node *node, uint64_t offset, uint64_t size,
 }
 
 /* Whether a write would make the image look like another format. */
-static bool raw_disguises(const struct block_node *node, uint64_t offset,
+static bool raw_disguises(struct block_node *node, uint64_t offset, uint64_t size,
                           const struct host_vec *vec, unsigned count)
 {
-    uint8_t first[SECTOR_SIZE];
+    uint8_t first[SECTOR_SIZE] = { 0 };
     if (!node_probed(node) || offset >= SECTOR_SIZE) {
         return false;
     }
-    vec_copy_out(vec, count, 0, first, sizeof(first));
+    size_t part = (size_t)MIN(size, SECTOR_SIZE - offset);
+    size_t there = (size_t)MIN(node_size(node_file(node)), SECTOR_SIZE);
+    if (part < SECTOR_SIZE && node_read(node_file(node), 0, first, there) != 0) {
+        return true; /* who knows */
+    }
+    vec_copy_out(vec, count, 0, first + offset, part);
     return block_driver_probe(first, sizeof(first)) != &block_raw_driver;
 }
 
 static int raw_write(struct block_node *node, uint64_t offset, uint64_t size,
                      const struct host_vec *vec, unsigned count, unsigned flags)
 {
-    return raw_disguises(node, offset, vec, count)
+    return raw_disguises(node, offset, size, vec, count)
                ? FILE_ERROR_READ_ONLY
                : node_write_vec(node_file(node), offset, size, vec, count, flags);
 }

@@ -130,6 +130,7 @@ static void co_random(void *opaque)
         { "disk", "raw", 200704, NODE_WRITE | NODE_DIRECT, false },
         { "disk", "raw", SIZE, NODE_WRITE | NODE_DIRECT, false },
         { "memory:200000", "raw", SIZE, NODE_WRITE, false },
+        { "memory:200000", NULL, SIZE, NODE_WRITE, false },
         { "memory:200000", "memory", SIZE, NODE_WRITE | NODE_RELEASE, false },
         { "disk", "raw", SIZE, 0, true },
         { "memory:200000", "memory", SIZE, 0, true },
@@ -377,6 +378,55 @@ static void test_drain(void)
     finish();
 }
 
+#define GROWERS 24
+
+static void co_grow(void *opaque)
+{
+    unsigned index = GPOINTER_TO_UINT(opaque);
+    uint8_t data[3000];
+    memset(data, (int)index, sizeof(data));
+    int result = index % 2 ? node_write(shared, index * sizeof(data), data, sizeof(data), 0)
+                           : node_write_zeroes(shared, index * sizeof(data), sizeof(data), 0);
+    g_assert_cmpint(result, ==, 0);
+    ended++;
+}
+
+static void co_open_file(void *opaque)
+{
+    (void)opaque;
+    shared = open_node("disk", "file", NODE_WRITE);
+}
+
+static bool growers_run(void *opaque)
+{
+    (void)opaque;
+    return ended < GROWERS;
+}
+
+/* A file that grows at many places at once loses nothing of what was written. */
+static void test_growing(void)
+{
+    for (unsigned round = 0; round < 50; round++) {
+        size_t size;
+        setup();
+        put_image(1000);
+        ended = 0;
+        block_run(t.ctx, co_open_file, NULL);
+        for (unsigned i = 0; i < GROWERS; i++) {
+            void *index = GUINT_TO_POINTER((i * 7 + round) % GROWERS);
+            aio_co_schedule(t.ctx, coroutine_create("grow", co_grow, index));
+        }
+        aio_wait_while(t.ctx, growers_run, NULL, "growers");
+        block_run(t.ctx, co_close_shared, NULL);
+        g_autofree uint8_t *image = fake_file_get("disk", &size);
+        g_assert_cmpuint(size, ==, GROWERS * 3000);
+        for (unsigned i = 0; i < GROWERS * 3000; i++) {
+            g_assert_cmpuint(image[i], ==, i / 3000 % 2 ? i / 3000 : 0);
+        }
+        finish();
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -386,6 +436,7 @@ int main(int argc, char **argv)
     g_test_add_func("/node/flush", test_flush);
     g_test_add_func("/node/create", test_create);
     g_test_add_func("/node/drain", test_drain);
+    g_test_add_func("/node/growing", test_growing);
     g_test_add_func("/node/probe", test_probe);
     return g_test_run();
 }
