@@ -86,7 +86,7 @@ void ir_drop_dead_puts(struct ir_block *block)
         } else if (ins->op == IR_PUT || ins->op == IR_PUTF) {
             uint32_t *dead = ins->op == IR_PUT ? &dead_x : &dead_f;
             if ((*dead & bit) != 0) {
-                ins->op = IR_NOP;
+                ins->op = ins->a == i - 1 ? IR_HINT : IR_NOP;
                 ins->a = IR_NONE;
             }
             *dead |= bit;

@@ -17,10 +17,11 @@
  *   V0 no operands, V1 a, V2 a and b: make an integer value
  *   F0..F3: make a floating-point value from up to three; FI: integer from floating point
  *   E: an effect, no value; then R: a recovery point, S: raises FP flags, so it is kept.
- * GUARD steps the instruction unless a == b; EXITC jumps to a in another context; CSRCALL reads a
- * CSR that is more than a field. */
+ * HINT names a register whose home the value before it may use; GUARD steps the instruction unless
+ * a == b; EXITC jumps to a in another context; CSRCALL reads a CSR that is more than a field. */
 #define IR_OPS(OP)                                                                            \
-    OP(NOP, E) OP(CONST, V0) OP(GET, V0) OP(GETF, F0) OP(PUT, E) OP(PUTF, E) OP(PC, V0)       \
+    OP(NOP, E) OP(HINT, E) OP(CONST, V0) OP(GET, V0) OP(GETF, F0) OP(PUT, E) OP(PUTF, E)      \
+    OP(PC, V0)                                                                                \
     OP(ADD, V2) OP(SUB, V2) OP(AND, V2) OP(OR, V2) OP(XOR, V2) OP(ANDN, V2) OP(ORN, V2)       \
     OP(XNOR, V2) OP(SLL, V2) OP(SRL, V2) OP(SRA, V2) OP(ROL, V2) OP(ROR, V2) OP(MUL, V2)      \
     OP(MULH, V2) OP(MULHU, V2) OP(MULHSU, V2) OP(DIV, V2) OP(DIVU, V2) OP(REM, V2)            \
@@ -163,7 +164,8 @@ bool ir_raises_flags(enum ir_op op);
 /* The pass `flags`: puts reading fflags off, at best to where the block is left. */
 void ir_delay_flags(struct ir_block *block);
 
-/* The pass `puts`: forgets PUTs that a later PUT overwrites before anybody could see them. */
+/* The pass `puts`: forgets PUTs that a later PUT overwrites before anybody could see them. One
+ * right behind its value becomes a HINT: the value may live there until then. */
 void ir_drop_dead_puts(struct ir_block *block);
 
 /* Fills in `last` and `uses`; drops values that nobody uses if the pass `values` is on. */

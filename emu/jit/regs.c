@@ -199,7 +199,8 @@ static int regs_hint(struct regs *regs, uint16_t value)
 {
     const struct ir_ins *next = &regs->block->ins[value + 1];
     enum ir_op put = regs->floating ? IR_PUTF : IR_PUT;
-    if (value + 1u < regs->block->count && next->op == put && next->a == value &&
+    bool here = (next->op == put && next->a == value) || next->op == IR_HINT;
+    if (value + 1u < regs->block->count && here &&
         regs->host->pinned[next->reg] != REGS_NONE && regs_home_is_free(regs, next->reg)) {
         return next->reg;
     }

@@ -241,6 +241,7 @@ static void emit_one(struct emitter *e, unsigned index)
     const struct ir_ins *ins = &e->block->ins[index];
     switch ((enum ir_op)ins->op) {
     case IR_NOP:
+    case IR_HINT:
     case IR_CONST: return;
     case IR_GET: regs_get(&e->x, ins->reg, (uint16_t)index); return;
     case IR_GETF: regs_get(&e->f, ins->reg, (uint16_t)index); return;
