@@ -11,6 +11,8 @@
 #define SIZE    (12u << 20)
 #define STEPS   300
 #define GARBAGE 120
+#define MUTATED 120
+#define IDLE_NS 40000000
 
 static struct {
     struct aio_context *ctx;
@@ -324,6 +326,139 @@ static void test_hangup(void)
     finish();
 }
 
+/* What stands between a client and a server, and changes a byte now and then. */
+static struct {
+    struct host_handle listener, ends[2]; /* the client's, the server's */
+    uint16_t server_port;
+    struct aio_timer idle; /* a peer that waits for what will not come is hung up on */
+    unsigned until_change; /* bytes */
+} relay;
+
+static void relay_hang_up(void *opaque)
+{
+    (void)opaque;
+    timer_del(&relay.idle);
+    for (unsigned i = 0; i < 2; i++) {
+        if (relay.ends[i].kind != HOST_HANDLE_NONE) {
+            aio_set_fd_handler(t.ctx, relay.ends[i], NULL, NULL, NULL, NULL);
+            host_socket_close(relay.ends[i]);
+            relay.ends[i] = host_handle_none();
+        }
+    }
+}
+
+static void relay_change(uint8_t *data, size_t size)
+{
+    while (relay.until_change < size) {
+        size_t at = relay.until_change;
+        uint32_t value = g_rand_int(t.random);
+        data[at] ^= (uint8_t)(value & 256 ? value | 1 : 1u << value % 8);
+        relay.until_change += (unsigned)g_rand_int_range(t.random, 1, 400);
+    }
+    relay.until_change -= (unsigned)size;
+}
+
+static void relay_pass(unsigned from)
+{
+    uint8_t data[4096];
+    int64_t got = host_socket_receive(relay.ends[from], data, sizeof(data));
+    if (got == SOCKET_AGAIN) {
+        return;
+    }
+    if (got > 0) {
+        relay_change(data, (size_t)got);
+    }
+    if (got <= 0 || host_socket_send(relay.ends[1 - from], data, (size_t)got) != got) {
+        relay_hang_up(NULL);
+        return;
+    }
+    timer_mod(&relay.idle, aio_clock_now_ns(aio_clock_host()) + IDLE_NS);
+}
+
+static void relay_from_client(void *opaque)
+{
+    (void)opaque;
+    relay_pass(0);
+}
+
+static void relay_from_server(void *opaque)
+{
+    (void)opaque;
+    relay_pass(1);
+}
+
+static void relay_accept(void *opaque)
+{
+    (void)opaque;
+    relay_hang_up(NULL);
+    if (host_socket_accept(relay.listener, &relay.ends[0])) {
+        g_assert_true(
+            host_socket_connect_tcp("127.0.0.1", relay.server_port, &relay.ends[1], NULL));
+        relay.until_change = (unsigned)g_rand_int_range(t.random, 0, 700);
+        aio_set_fd_handler(t.ctx, relay.ends[0], relay_from_client, NULL, NULL, NULL);
+        aio_set_fd_handler(t.ctx, relay.ends[1], relay_from_server, NULL, NULL, NULL);
+        timer_mod(&relay.idle, aio_clock_now_ns(aio_clock_host()) + IDLE_NS);
+    }
+}
+
+/* Whatever comes of it. */
+static void transfers_run(void *opaque)
+{
+    struct block_extent extent;
+    uint8_t data[9000] = { 1 };
+    (void)opaque;
+    for (unsigned i = 0; i < 6; i++) {
+        node_read(t.client, i * 5000, data, sizeof(data));
+        node_extent(t.client, i * 100000, SIZE - i * 100000, &extent);
+        node_write(t.client, i * 700, data, 2000, REQUEST_FUA);
+        node_write_zeroes(t.client, i * 70000, 60000, REQUEST_RELEASE);
+        node_flush(t.client);
+    }
+}
+
+static void relay_open(void)
+{
+    struct aio_clock *clock = aio_clock_host();
+    relay.ends[0] = relay.ends[1] = host_handle_none();
+    timer_init(&relay.idle, t.ctx, clock, "relay", relay_hang_up, NULL);
+    host_socket_listen_tcp("127.0.0.1", 0, &relay.listener, &t.error);
+    g_assert_no_error(t.error);
+    aio_set_fd_handler(t.ctx, relay.listener, relay_accept, NULL, NULL, NULL);
+    relay.server_port = t.port;
+    t.port = host_socket_port(relay.listener);
+}
+
+static void relay_close(void)
+{
+    relay_hang_up(NULL);
+    aio_set_fd_handler(t.ctx, relay.listener, NULL, NULL, NULL, NULL);
+    host_socket_close(relay.listener);
+    t.port = relay.server_port;
+}
+
+static void test_mutated(void)
+{
+    unsigned opened = 0;
+    setup(&(struct nbd_server_options){ 0 });
+    relay_open();
+    for (unsigned i = 0; i < MUTATED; i++) {
+        block_run(t.ctx, client_open, NULL);
+        if (t.client) {
+            opened++;
+            block_run(t.ctx, transfers_run, NULL);
+            block_run(t.ctx, client_close, NULL);
+        }
+        g_clear_error(&t.error);
+    }
+    relay_close();
+    g_assert_cmpuint(opened, >, 0); /* both the negotiation and the rest were reached */
+    g_assert_cmpuint(opened, <, MUTATED);
+    connect_well();
+    g_assert_cmpuint(node_size(t.client), ==, SIZE);
+    block_run(t.ctx, client_close, NULL);
+    finish();
+}
+
 static void expect_uri(const char *text, const char *host, unsigned port, const char *socket,
                        const char *name)
 {
@@ -366,6 +501,7 @@ int main(int argc, char **argv)
     g_test_add_func("/nbd/extents", test_extents);
     g_test_add_func("/nbd/refused", test_refused);
     g_test_add_func("/nbd/garbage", test_garbage);
+    g_test_add_func("/nbd/mutated", test_mutated);
     g_test_add_func("/nbd/silent", test_silent);
     g_test_add_func("/nbd/hangup", test_hangup);
     return g_test_run();
