@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the manual page and the shells' completions out of the program's own help text.
 
-usage: generate.py man|bash|zsh|fish HELP_TEXT [TEMPLATE]
-The help text is the one that the tests compare with what the program prints. It is read instead
+usage: generate.py man|bash|zsh|fish HELP_TEXT IMG_HELP_TEXT [TEMPLATE]
+The help texts are those that the tests compare with what the program prints. They are read instead
 of the program, because a program that was cross-built cannot be asked.
 """
 import re
@@ -52,19 +52,30 @@ def split_long(row):
     return found.groups()
 
 
+def parse_img(text):
+    """The verbs of the image tool: two lines each, name and help, then parameters."""
+    verbs = [([name], parameters, help_text) for name, help_text, parameters in
+             re.findall(r"^  (\w+) +(\S.*)\n {12}(\S.*)$", text, re.MULTILINE)]
+    if len(verbs) < 10:
+        sys.exit(f"generate.py: only {len(verbs)} verbs of the image tool in its help")
+    return verbs
+
+
 def roff(text):
     return re.sub(r"^([.'])", r"\\&\1", text.replace("\\", "\\e").replace("-", "\\-"))
 
 
-def man(verbs, options, template):
+def man(verbs, options, img_verbs, template):
     def item(names, parameters, text, flags):
         names = " , ".join(f"Fl {name}" for name in names) if flags else f"Cm {names[0]}"
         return f".It {names}{f' Ar {roff(parameters)}' if parameters else ''}\n{roff(text)}\n"
     text = template.replace("@VERBS@\n", "".join(item(*verb, False) for verb in verbs))
+    text = text.replace("@IMG_VERBS@\n", "".join(item(*verb, False) for verb in img_verbs))
     return text.replace("@OPTIONS@\n", "".join(item(*option, True) for option in options))
 
 
-def bash(verbs, options):
+def bash(verbs, options, img_verbs):
+    img_words = " ".join(name for names, _, _ in img_verbs for name in names)
     words = " ".join(name for names, _, _ in verbs for name in names)
     flags = " ".join(f"-{name}" for names, _, _ in options for name in names)
     files = "|".join(f"-{name}" for name in sorted(FILE_OPTIONS))
@@ -83,6 +94,8 @@ def bash(verbs, options):
                 mapfile -t COMPREPLY < <(compgen -W "{flags}" -- "$word")
             elif [ "$COMP_CWORD" -eq 1 ]; then
                 mapfile -t COMPREPLY < <(compgen -W "{words}" -- "$word")
+            elif [ "$COMP_CWORD" -eq 2 ] && [ "$before" = img ]; then
+                mapfile -t COMPREPLY < <(compgen -W "{img_words}" -- "$word")
             else
                 mapfile -t COMPREPLY < <(compgen -f -- "$word")
             fi ;;
@@ -96,7 +109,7 @@ def quoted(text):
     return text.replace("'", "'\\''")
 
 
-def zsh(verbs, options):
+def zsh(verbs, options, img_verbs):
     def spec(names, parameters, text):
         text = quoted(re.sub(r"([\[\]:])", r"\\\1", text))
         for name in names:
@@ -108,7 +121,8 @@ def zsh(verbs, options):
                 kind = f":{what}:{action}"
             yield f"  '*-{name}[{text}]{kind}'"
     rows = " \\\n".join(row for option in options for row in spec(*option))
-    words = "\n".join(f"    '{names[0]}:{quoted(text)}'" for names, _, text in verbs)
+    words, img_words = ("\n".join(f"    '{names[0]}:{quoted(text)}'" for names, _, text in rows)
+                        for rows in (verbs, img_verbs))
     return "#compdef tinamou tinamouw\n" + SHELL_HEADER + f"""_tinamou_verbs() {{
   local -a verbs
   verbs=(
@@ -116,15 +130,25 @@ def zsh(verbs, options):
   )
   _describe verb verbs
 }}
+_tinamou_second() {{
+  local -a verbs
+  verbs=(
+{img_words}
+  )
+  if [[ $words[2] == img ]]; then _describe verb verbs; else _files; fi
+}}
 _arguments \\
 {rows} \\
   '1:verb:_tinamou_verbs' \\
+  '2:file or verb:_tinamou_second' \\
   '*:file:_files'
 """
 
 
-def fish(verbs, options):
-    lines = []
+def fish(verbs, options, img_verbs):
+    lines = [f"complete -c tinamou -n '__fish_seen_subcommand_from img; and test (count "
+             f"(commandline -opc)) -eq 2' -a {names[0]} -d '{fish_quoted(text)}'"
+             for names, _, text in img_verbs]
     for names, _, text in verbs:
         lines.append(f"complete -c tinamou -n __fish_use_subcommand "
                      f"{'' if names[0] in VERBS_WITH_FILE else '-f '}"
@@ -142,14 +166,16 @@ def fish_quoted(text):
 
 
 def main():
-    kind, help_text, *template = sys.argv[1:]
+    kind, help_text, img_help_text, *template = sys.argv[1:]
     with open(help_text, encoding="utf-8") as file:
         verbs, options = parse(file.read())
+    with open(img_help_text, encoding="utf-8") as file:
+        img_verbs = parse_img(file.read())
     if kind == "man":
         with open(template[0], encoding="utf-8") as file:
-            text = man(verbs, options, file.read())
+            text = man(verbs, options, img_verbs, file.read())
     else:
-        text = {"bash": bash, "zsh": zsh, "fish": fish}[kind](verbs, options)
+        text = {"bash": bash, "zsh": zsh, "fish": fish}[kind](verbs, options, img_verbs)
     sys.stdout.write(text)
 
 

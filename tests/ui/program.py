@@ -137,6 +137,7 @@ def test_golden():
     cases = {"help": ["--help"], "help-options": ["-help"], "machine": ["-M", "help"],
              "cpu": ["-cpu", "help"], "device": ["-device", "help"],
              "device-blk": ["-device", "virtio-blk-device,help"], "netdev": ["-netdev", "help"],
+             "img": ["img", "--help"],
              "accel": ["-M", "none", "-accel", "help"], "chardev": ["-chardev", "help"]}
     for name, arguments in cases.items():
         status, out, errors = run(*arguments)

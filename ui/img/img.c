@@ -65,13 +65,13 @@ static int img_usage(const char *program)
     for (const struct img_verb *verb = img_verbs; verb->name; verb++) {
         printf("  %-9s %s\n            %s\n", verb->name, verb->help, verb->parameters);
     }
-    printf("\nFormats:");
+    printf("\nOptions, output and exit statuses are those of qemu-img and qemu-io; docs/img.md\n"
+           "lists them.\n\nSupported formats:");
     const struct block_driver *driver;
     for (unsigned i = 0; (driver = block_driver_nth(i)); i++) {
         printf(" %s", driver->name);
     }
-    printf("\nOptions, output and exit statuses are those of qemu-img and qemu-io; docs/img.md\n"
-           "lists them.\n");
+    putchar('\n');
     return 0;
 }
 
