@@ -11,6 +11,7 @@
 /* A new driver is a line here. */
 static const struct block_driver *const drivers[] = {
     &block_raw_driver,
+    &block_qcow2_driver,
     &block_file_driver,
     &block_memory_driver,
     &block_overlay_driver,

@@ -106,7 +106,7 @@ struct block_driver {
 
 /* All drivers: a new one is a line here and in driver.c. */
 extern const struct block_driver block_file_driver, block_memory_driver, block_nbd_driver,
-    block_overlay_driver, block_raw_driver;
+    block_overlay_driver, block_qcow2_driver, block_raw_driver;
 
 /* Adds a driver of a test's, found before all others; at most 4. */
 void block_driver_add(const struct block_driver *driver);

@@ -78,7 +78,7 @@ LIBRARIES = {
     r"pixman": ("emu/display/", "ui/"),
     r"slirp": ("emu/net/",),
     r"libfdt|fdt\.h": ("emu/board/",),
-    r"jansson": ("emu/control/", "ui/"),
+    r"jansson": ("emu/block/", "emu/control/", "ui/"),
     r"zlib\.h": ("emu/board/", "emu/block/", "emu/display/", "emu/state/"),
     r"zstd": ("emu/board/", "emu/block/", "emu/state/"),
     r"vterm": ("ui/terminal/",),
