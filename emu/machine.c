@@ -427,6 +427,7 @@ void machine_free(struct machine *machine)
     if (machine == NULL) {
         return;
     }
+    machine_save_end(machine);
     /* Harts first: from here on only loops touch memory, and nobody registers. */
     host_mutex_unlock(&machine->lock);
     for (unsigned i = 0; i < machine->hart_count; i++) {

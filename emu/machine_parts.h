@@ -48,6 +48,7 @@ struct machine {
     struct sbi *sbi;   /* NULL: firmware runs in the guest */
     struct htif *htif; /* NULL: the program has no host-target interface */
 
+    struct machine_saving *saving; /* NULL: it is not being saved */
     int64_t saved_time_ns; /* the virtual clock, while it is saved or restored */
     bool running, no_reboot, start_paused;
     struct aio_bh *stop_bh;
@@ -135,3 +136,16 @@ GPtrArray *machine_state_parts(struct machine *machine);
 
 /* Whether a state with this description can be this machine's; the error names what differs. */
 bool machine_matches(const struct machine *machine, const char *about, GError **error);
+
+/* Stands the machine still; returns whether it ran. */
+bool machine_hold(struct machine *machine);
+
+/* Lets it go on if it ran, and no disk has stopped it meanwhile. */
+void machine_let_go(struct machine *machine, bool ran);
+
+/* With the harts standing: lets what they have asked for be done, so that no request is on its way
+ * any more. */
+void machine_settle(struct machine *machine);
+
+/* Gives up saving, if that goes on, and waits for its end. */
+void machine_save_end(struct machine *machine);

@@ -1,4 +1,4 @@
-/* Saving and loading: the machine comes to rest, then it is copied out, or all is replaced. */
+/* How a machine comes to rest, and how all of it is replaced by a saved one. */
 #include "emu/machine_state.h"
 
 #include "aio/coroutine.h"
@@ -23,9 +23,7 @@ static void disk_rest(void *opaque)
     }
 }
 
-/* With the harts standing: lets what they have asked for be done, so that no request is on its way
- * any more. */
-static void machine_settle(struct machine *machine)
+void machine_settle(struct machine *machine)
 {
     GHashTableIter iter;
     void *block;
@@ -40,72 +38,18 @@ static void machine_settle(struct machine *machine)
     }
 }
 
-/* Stands the machine still; returns whether it ran. */
-static bool machine_hold(struct machine *machine)
+bool machine_hold(struct machine *machine)
 {
     bool ran = machine->running;
     machine_pause(machine);
     return ran;
 }
 
-static void machine_let_go(struct machine *machine, bool ran)
+void machine_let_go(struct machine *machine, bool ran)
 {
-    if (ran) {
+    if (ran && machine->stopped_why == NULL) {
         machine_resume(machine);
     }
-}
-
-/* What the guest has asked for, and is no state, must not be lost. */
-static bool machine_may_save(struct machine *machine, GError **error)
-{
-    return (!atomic_load(&machine->reset_wanted) &&
-            atomic_load(&machine->end_wanted) == MACHINE_NO_END) ||
-           state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");
-}
-
-static uint64_t memory_next_data(void *opaque, uint64_t offset)
-{
-    return host_memory_next_data(opaque, offset);
-}
-
-/* Writes a machine that stands. */
-static bool machine_write(struct machine *machine, const struct state_sink *sink, GError **error)
-{
-    struct machine_memory memories[MEMORIES_MAX];
-    struct state_block blocks[MEMORIES_MAX];
-    struct state_writer writer;
-    unsigned count = machine_memories(machine, memories);
-    g_autofree char *about = machine_describe(machine);
-    g_autoptr(GPtrArray) parts = machine_state_parts(machine);
-    g_autoptr(GPtrArray) data = parts_encode(parts);
-    for (unsigned i = 0; i < count; i++) {
-        struct host_memory *memory = memories[i].memory;
-        blocks[i] = (struct state_block){ memories[i].name, memory->base, memory->size,
-                                          memory_next_data, memory };
-    }
-    bool ok = state_write_head(&writer, sink, error) && state_write_about(&writer, about, error);
-    for (guint i = 0; ok && i < data->len; i++) {
-        ok = state_write_part(&writer, data->pdata[i], error);
-    }
-    return ok && state_write_memory(&writer, blocks, count, NULL, NULL, error) &&
-           state_write_tail(&writer, error);
-}
-
-bool machine_save(struct machine *machine, const char *path, GError **error)
-{
-    struct state_store *store = state_store_new(path, error);
-    if (store == NULL) {
-        return false;
-    }
-    bool ran = machine_hold(machine);
-    machine_settle(machine);
-    bool ok = machine_may_save(machine, error) &&
-              machine_write(machine, state_store_sink(store), error);
-    machine_let_go(machine, ran);
-    if (!ok) {
-        state_store_drop(store);
-    }
-    return ok && state_store_keep(store, error);
 }
 
 static void memory_zero(void *opaque, uint64_t offset, uint64_t size)
@@ -149,6 +93,9 @@ static bool machine_take_image(struct machine *machine, const struct state_image
 
 bool machine_load(struct machine *machine, const char *path, GError **error)
 {
+    if (machine->saving != NULL) {
+        return state_fail(error, STATE_ERROR_REFUSED, "the machine is being saved");
+    }
     struct state_image *image = state_file_read(path, error);
     if (image == NULL) {
         return false;

@@ -12,8 +12,22 @@
 
 #include "emu/machine.h"
 
-/* Saves to a file, which appears once it is complete. The machine stands meanwhile, and then goes
- * on if it ran. False and `error`: nothing has changed. */
+/* Called once the file is there, or, with an error, will not be. */
+typedef void machine_saved_fn(void *opaque, const GError *error);
+
+/* Begins to save to a file, which appears once it is complete: the machine as it is now. It stands
+ * for the time that its devices need, then it goes on if it ran. False and `error`: nothing has
+ * changed, and `done` is not called. */
+bool machine_save_start(struct machine *machine, const char *path, machine_saved_fn *done,
+                        void *opaque, GError **error);
+
+/* Gives up what was begun, soon: `done` is called all the same. */
+void machine_save_cancel(struct machine *machine);
+
+/* Whether the machine is being saved, and how far that is, in bytes of memory. */
+bool machine_save_progress(const struct machine *machine, uint64_t *ret_done, uint64_t *ret_total);
+
+/* Saves, and returns when the file is there; the loop runs meanwhile, and so does the machine. */
 bool machine_save(struct machine *machine, const char *path, GError **error);
 
 /* Loads what was saved to a file. Everything is read and checked first: false and `error` name what

@@ -11,6 +11,7 @@ struct host_memory {
     uint8_t *base; /* readable and writable, zero-filled, page-aligned */
     size_t size;
     intptr_t object; /* memfd or section: what a second mapping is made from */
+    uint8_t *frozen; /* see host_memory_freeze; NULL: it is not */
 };
 
 /* The size of the host's pages, in bytes. */
@@ -25,8 +26,18 @@ bool host_memory_create(struct host_memory *memory, const char *name, size_t siz
 /* Unmaps and closes; accepts a zeroed struct. */
 void host_memory_destroy(struct host_memory *memory);
 
-/* The first byte at or behind `offset` that may be other than zero, as far as the host can tell
- * without touching anything; `size` if there is none. */
+/* Keeps the present contents in memory->frozen, to be read only, while `base` goes on to be used.
+ * What that costs is paid as pages change, or at once where the host knows no better. False and
+ * `error` if there is no memory for it. Nobody touches `base` meanwhile, here and in thaw. */
+bool host_memory_freeze(struct host_memory *memory, GError **error);
+
+/* Ends it. False if the host has no memory to do so now: `base` is as good as ever, and the next
+ * freeze tries it first. */
+bool host_memory_thaw(struct host_memory *memory);
+
+/* The first byte at or behind `offset` of the contents (the frozen ones, if there are) that may be
+ * other than zero, as far as the host can tell without touching anything; `size` if there is
+ * none. */
 size_t host_memory_next_data(const struct host_memory *memory, size_t offset);
 
 /* Zeroes the pages wholly inside [offset, offset+size) and gives them back where the host can. */

@@ -13,7 +13,9 @@ struct monitor {
     struct line line;
     GString *pending; /* not yet taken by the chardev */
     bool greeted;
-    bool after_return; /* a \n right after a \r belongs to it */
+    bool busy;              /* a command runs, and the loop in it: what is typed waits */
+    struct aio_bh *free_bh; /* it has ended */
+    bool after_return;      /* a \n right after a \r belongs to it */
 };
 
 const struct monitor_command *monitor_find(const struct monitor_command *table, const char *name)
@@ -105,7 +107,10 @@ static void greet(struct monitor *monitor)
 
 static void line_done(struct monitor *monitor)
 {
+    monitor->busy = true;
     g_autofree char *answer = monitor_execute(&monitor->options, monitor->line.text->str);
+    monitor->busy = false;
+    aio_bh_schedule(monitor->free_bh);
     line_next(&monitor->line);
     say(monitor, answer);
     say_prompt(monitor);
@@ -163,8 +168,12 @@ static void byte_take(struct monitor *monitor, uint8_t byte)
 
 static size_t on_can_receive(void *opaque)
 {
-    (void)opaque;
-    return SIZE_MAX;
+    return ((struct monitor *)opaque)->busy ? 0 : SIZE_MAX;
+}
+
+static void monitor_is_free(void *opaque)
+{
+    chardev_accept_input(((struct monitor *)opaque)->chardev);
 }
 
 static void on_receive(void *opaque, const uint8_t *data, size_t size)
@@ -217,6 +226,7 @@ struct monitor *monitor_new(const struct monitor_options *options, struct charde
     monitor->options = *options;
     monitor->chardev = chardev;
     monitor->pending = g_string_new(NULL);
+    monitor->free_bh = aio_bh_new(chardev->ctx, "monitor", monitor_is_free, monitor);
     line_init(&monitor->line, options->prompt);
     chardev_connect(chardev, &monitor_client, monitor);
     return monitor;
@@ -226,6 +236,7 @@ void monitor_free(struct monitor *monitor)
 {
     if (monitor) {
         chardev_connect(monitor->chardev, NULL, NULL);
+        aio_bh_delete(monitor->free_bh);
         line_finish(&monitor->line);
         g_string_free(monitor->pending, TRUE);
         g_free(monitor);

@@ -86,6 +86,8 @@ const struct monitor_command monitor_commands[] = {
     { "system_powerdown", NULL, "", "ask the guest to turn itself off", command_powerdown },
     { "savevm", NULL, "file:PATH", "save the machine, without its disks, in a file",
       monitor_savevm },
+    { "savevm_cancel", NULL, "", "give up what another monitor or the window saves",
+      monitor_savevm_cancel },
     { "loadvm", NULL, "file:PATH", "go back to, or on from, where it was saved", monitor_loadvm },
     { "quit", "q", "", "end the emulator at once", command_quit },
     { "x", NULL, "/FORMAT ADDRESS", "show memory as hart 0 sees it: x/4xw $sp, x/8i $pc",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aio/inspect.h"
+#include "emu/machine_state.h"
 #include "emu/mem/bus.h"
 
 static void info_status(struct monitor_call *call)
@@ -17,6 +18,11 @@ static void info_status(struct monitor_call *call)
                                    : "paused");
     if (why) {
         g_string_append_printf(call->out, "%s; 'cont' tries again\n", why);
+    }
+    uint64_t done, total;
+    if (machine_save_progress(call->options->machine, &done, &total)) {
+        g_string_append_printf(call->out, "saving: %" PRIu64 " of %" PRIu64 " MiB\n", done >> 20,
+                               total >> 20);
     }
 }
 

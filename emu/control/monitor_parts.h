@@ -86,6 +86,8 @@ void monitor_mouse_button(struct monitor_call *call);
 
 /* savevm */
 void monitor_savevm(struct monitor_call *call);
+/* savevm_cancel */
+void monitor_savevm_cancel(struct monitor_call *call);
 /* loadvm */
 void monitor_loadvm(struct monitor_call *call);
 

@@ -32,6 +32,15 @@ void monitor_savevm(struct monitor_call *call)
     }
 }
 
+void monitor_savevm_cancel(struct monitor_call *call)
+{
+    uint64_t done, total;
+    if (!machine_save_progress(call->options->machine, &done, &total)) {
+        g_string_append(call->out, "nothing is being saved\n");
+    }
+    machine_save_cancel(call->options->machine);
+}
+
 void monitor_loadvm(struct monitor_call *call)
 {
     GError *error = NULL;

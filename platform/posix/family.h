@@ -34,6 +34,10 @@ int family_memory_open(const char *name);
 /* Gives a page-aligned part of a shared mapping of `object` back, leaving zeros. */
 void family_memory_discard(int object, void *base, size_t offset, size_t size);
 
+/* Which pages of a private mapping were copied because they were written; false if the system does
+ * not tell. */
+bool family_memory_copied(const uint8_t *base, size_t pages, bool *ret_copied);
+
 /* Where at or behind `offset` the object may have something other than zeros; `size` if nowhere. */
 size_t family_memory_next_data(int object, size_t offset, size_t size);
 

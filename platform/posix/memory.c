@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -52,8 +53,77 @@ bool host_memory_create(struct host_memory *memory, const char *name, size_t siz
     return true;
 }
 
+/* Changes what `base` is a mapping of, in place; false and errno if that is not possible. */
+static bool base_remap(const struct host_memory *memory, int kind)
+{
+    return mmap(memory->base, memory->size, PROT_READ | PROT_WRITE,
+                kind | MAP_FIXED | MAP_NORESERVE, (int)memory->object, 0) != MAP_FAILED;
+}
+
+/* `base` becomes a private mapping: a page that is written is copied first. */
+bool host_memory_freeze(struct host_memory *memory, GError **error)
+{
+    if (memory->frozen && !host_memory_thaw(memory)) {
+        return host_error_set(error, HOST_ERROR_EXHAUSTED, "the host has no memory to spare");
+    }
+    void *view = mmap(NULL, memory->size, PROT_READ, MAP_SHARED | MAP_NORESERVE,
+                      (int)memory->object, 0);
+    if (view == MAP_FAILED) {
+        return host_fail(error, errno, "cannot map %zu MiB of memory twice", memory->size >> 20);
+    }
+    if (!base_remap(memory, MAP_PRIVATE)) {
+        int number = errno;
+        munmap(view, memory->size);
+        return host_fail(error, number, "cannot keep %zu MiB of memory as it is",
+                         memory->size >> 20);
+    }
+    memory->frozen = view;
+    return true;
+}
+
+#define MERGE_PAGES 8192 /* that are looked at at a time */
+
+/* Brings the object up to date with what was written to the private mapping of it. */
+static void base_merge(const struct host_memory *memory)
+{
+    size_t page = host_page_size(), step = MERGE_PAGES * page;
+    g_autofree bool *copied = g_new(bool, MERGE_PAGES);
+    for (size_t at = 0; at < memory->size; at += step) {
+        size_t pages = MIN(step, memory->size - at) / page;
+        bool told = family_memory_copied(memory->base + at, pages, copied);
+        for (size_t i = 0; i < pages; i++) {
+            uint8_t *from = memory->base + at + i * page, *to = memory->frozen + at + i * page;
+            if (told ? copied[i] : memcmp(from, to, page) != 0) {
+                memcpy(to, from, page);
+            }
+        }
+    }
+}
+
+/* Pages that were copied go back to where they came from, then `base` is shared again. */
+bool host_memory_thaw(struct host_memory *memory)
+{
+    if (!memory->frozen) {
+        return true;
+    }
+    if (mprotect(memory->frozen, memory->size, PROT_READ | PROT_WRITE) < 0) {
+        return false;
+    }
+    base_merge(memory);
+    if (!base_remap(memory, MAP_SHARED)) {
+        mprotect(memory->frozen, memory->size, PROT_READ);
+        return false;
+    }
+    munmap(memory->frozen, memory->size);
+    memory->frozen = NULL;
+    return true;
+}
+
 void host_memory_destroy(struct host_memory *memory)
 {
+    if (memory->frozen) {
+        munmap(memory->frozen, memory->size);
+    }
     if (memory->base) {
         munmap(memory->base, memory->size);
         close((int)memory->object);
@@ -74,7 +144,9 @@ void host_memory_discard(struct host_memory *memory, size_t offset, size_t size)
     size_t page = host_page_size();
     size_t first = (offset + page - 1) / page * page;
     size_t end = (offset + size) / page * page;
-    if (first < end) {
+    if (first < end && memory->frozen) {
+        memset(memory->base + first, 0, end - first);
+    } else if (first < end) {
         family_memory_discard((int)memory->object, memory->base, first, end - first);
     }
 }

@@ -52,11 +52,42 @@ bool host_memory_create(struct host_memory *memory, const char *name, size_t siz
 
 void host_memory_destroy(struct host_memory *memory)
 {
+    host_memory_thaw(memory);
     if (memory->base) {
         UnmapViewOfFile(memory->base);
         CloseHandle((HANDLE)memory->object);
     }
     *memory = (struct host_memory){ 0 };
+}
+
+/* The system can copy pages that are written, but only into a view at another place. So all that is
+ * not zero is copied at once. */
+bool host_memory_freeze(struct host_memory *memory, GError **error)
+{
+    host_memory_thaw(memory);
+    uint8_t *view = VirtualAlloc(NULL, memory->size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    if (!view) {
+        return host_fail(error, GetLastError(), "cannot keep %zu MiB of memory as it is",
+                         memory->size >> 20);
+    }
+    size_t page = host_page_size();
+    for (size_t at = 0; at < memory->size; at += page) {
+        const uint8_t *from = memory->base + at;
+        if (from[0] != 0 || memcmp(from, from + 1, page - 1) != 0) {
+            memcpy(view + at, from, page);
+        }
+    }
+    memory->frozen = view;
+    return true;
+}
+
+bool host_memory_thaw(struct host_memory *memory)
+{
+    if (memory->frozen) {
+        VirtualFree(memory->frozen, 0, MEM_RELEASE);
+        memory->frozen = NULL;
+    }
+    return true;
 }
 
 size_t host_memory_next_data(const struct host_memory *memory, size_t offset)

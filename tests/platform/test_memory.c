@@ -60,6 +60,38 @@ static void test_discard(void)
     host_memory_destroy(&memory);
 }
 
+/* What is frozen stays; what is written meanwhile is there, then and afterwards. */
+static void test_freeze(void)
+{
+    struct host_memory memory;
+    size_t page = host_page_size(), size = 64 * page;
+    GError *error = NULL;
+    memory_make(&memory, size);
+    for (size_t round = 0; round < 3; round++) {
+        uint8_t old = (uint8_t)round, new = (uint8_t)(round + 1);
+        memset(memory.base, old, size / 2); /* the other half is never touched, or only later */
+        g_assert_true(host_memory_freeze(&memory, &error));
+        g_assert_no_error(error);
+        memory.base[3 * page] = 0xee;
+        memory.base[size - page] = new;
+        host_memory_discard(&memory, 5 * page, 2 * page);
+        for (size_t at = 0; at < size / 2; at++) {
+            g_assert_cmpint(memory.frozen[at], ==, old);
+        }
+        g_assert_cmpint(memory.frozen[size - page], ==, old);
+        g_assert_true(host_memory_thaw(&memory));
+        g_assert_null(memory.frozen);
+        g_assert_cmpint(memory.base[3 * page], ==, 0xee);
+        g_assert_cmpint(memory.base[4 * page], ==, old);
+        g_assert_cmpint(memory.base[5 * page], ==, 0);
+        g_assert_cmpint(memory.base[size - page], ==, new);
+        g_assert_cmpuint(host_memory_next_data(&memory, 3 * page), <=, 3 * page);
+        g_assert_cmpuint(host_memory_next_data(&memory, size), ==, size);
+    }
+    g_assert_true(host_memory_freeze(&memory, &error));
+    host_memory_destroy(&memory);
+}
+
 static void test_impossible(void)
 {
     struct host_memory memory = { 0 };
@@ -81,6 +113,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/round-up", test_round_up);
     g_test_add_func("/memory/sparse-8-gib", test_sparse_8_gib);
     g_test_add_func("/memory/discard", test_discard);
+    g_test_add_func("/memory/freeze", test_freeze);
     g_test_add_func("/memory/impossible", test_impossible);
     return g_test_run();
 }

@@ -19,6 +19,29 @@ void family_memory_discard(int object, void *base, size_t offset, size_t size)
     }
 }
 
+/* Documentation/admin-guide/mm/pagemap.rst: a page that was copied is present, or swapped out, and
+ * is not of the object any more. */
+#define PAGE_PRESENT   (UINT64_C(1) << 63)
+#define PAGE_SWAPPED   (UINT64_C(1) << 62)
+#define PAGE_OF_OBJECT (UINT64_C(1) << 61)
+
+bool family_memory_copied(const uint8_t *base, size_t pages, bool *ret_copied)
+{
+    size_t size = pages * sizeof(uint64_t);
+    off_t place = (off_t)((uintptr_t)base / (size_t)sysconf(_SC_PAGESIZE) * sizeof(uint64_t));
+    g_autofree uint64_t *entry = g_malloc(size);
+    int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    bool told = map >= 0 && pread(map, entry, size, place) == (ssize_t)size;
+    for (size_t i = 0; told && i < pages; i++) {
+        ret_copied[i] = (entry[i] & (PAGE_PRESENT | PAGE_SWAPPED)) != 0 &&
+                        (entry[i] & PAGE_OF_OBJECT) == 0;
+    }
+    if (map >= 0) {
+        close(map);
+    }
+    return told;
+}
+
 size_t family_memory_next_data(int object, size_t offset, size_t size)
 {
     off_t at = offset < size ? lseek(object, (off_t)offset, SEEK_DATA) : (off_t)size;

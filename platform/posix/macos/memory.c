@@ -33,6 +33,14 @@ void family_memory_discard(int object, void *base, size_t offset, size_t size)
     memset((char *)base + offset, 0, size);
 }
 
+bool family_memory_copied(const uint8_t *base, size_t pages, bool *ret_copied)
+{
+    (void)base;
+    (void)pages;
+    (void)ret_copied;
+    return false;
+}
+
 size_t family_memory_next_data(int object, size_t offset, size_t size)
 {
     (void)object;

@@ -1,0 +1,222 @@
+/* Saving a machine that goes on meanwhile: it stands while its devices are copied and its memory is
+ * frozen, then a thread compresses and writes what it was; at the end it stands once more, while
+ * the pages that it has changed go back to where they belong. */
+#include "emu/machine_state.h"
+
+#include <stdatomic.h>
+
+#include "emu/machine_parts.h"
+#include "emu/state/file.h"
+#include "emu/state/part.h"
+#include "emu/state/store.h"
+
+/* A machine on its way into a file. */
+struct machine_saving {
+    struct machine *machine;
+    struct state_store *store;
+    char *about;
+    GPtrArray *parts; /* of GByteArray */
+    struct machine_memory memories[MEMORIES_MAX];
+    struct state_block blocks[MEMORIES_MAX];
+    unsigned count;
+    struct host_thread *thread;
+    struct aio_bh *done_bh;
+    machine_saved_fn *done;
+    void *opaque;
+    GError *error; /* of the thread */
+    atomic_bool canceled;
+    _Atomic uint64_t written, total; /* bytes of memory */
+};
+
+static bool saving_progress(void *opaque, uint64_t done, uint64_t total)
+{
+    struct machine_saving *saving = opaque;
+    atomic_store(&saving->written, done);
+    atomic_store(&saving->total, total);
+    return !atomic_load(&saving->canceled);
+}
+
+static bool saving_write(struct machine_saving *saving, GError **error)
+{
+    struct state_writer writer;
+    bool ok = state_write_head(&writer, state_store_sink(saving->store), error) &&
+              state_write_about(&writer, saving->about, error);
+    for (guint i = 0; ok && i < saving->parts->len; i++) {
+        ok = state_write_part(&writer, saving->parts->pdata[i], error);
+    }
+    return ok &&
+           state_write_memory(&writer, saving->blocks, saving->count, saving_progress, saving,
+                              error) &&
+           state_write_tail(&writer, error);
+}
+
+/* On a thread of its own. */
+static void saving_run(void *opaque)
+{
+    struct machine_saving *saving = opaque;
+    struct state_store *store = saving->store;
+    if (saving_write(saving, &saving->error)) {
+        state_store_keep(store, &saving->error);
+    } else {
+        state_store_drop(store);
+    }
+    aio_bh_schedule(saving->done_bh);
+}
+
+static void saving_thaw(struct machine_saving *saving)
+{
+    bool ran = machine_hold(saving->machine);
+    for (unsigned i = 0; i < saving->count; i++) {
+        host_memory_thaw(saving->memories[i].memory);
+    }
+    machine_let_go(saving->machine, ran);
+}
+
+static void saving_free(struct machine_saving *saving)
+{
+    g_clear_pointer(&saving->parts, g_ptr_array_unref);
+    aio_bh_delete(saving->done_bh);
+    g_clear_error(&saving->error);
+    g_free(saving->about);
+    g_free(saving);
+}
+
+/* The thread is through. */
+static void saving_done(void *opaque)
+{
+    struct machine_saving *saving = opaque;
+    host_thread_join(saving->thread);
+    saving_thaw(saving);
+    saving->machine->saving = NULL;
+    saving->done(saving->opaque, saving->error);
+    saving_free(saving);
+}
+
+static uint64_t memory_next_data(void *opaque, uint64_t offset)
+{
+    return host_memory_next_data(opaque, offset);
+}
+
+static bool saving_freeze(struct machine_saving *saving, GError **error)
+{
+    saving->count = machine_memories(saving->machine, saving->memories);
+    for (unsigned i = 0; i < saving->count; i++) {
+        struct host_memory *memory = saving->memories[i].memory;
+        if (!host_memory_freeze(memory, error)) {
+            return false;
+        }
+        saving->blocks[i] = (struct state_block){ saving->memories[i].name, memory->frozen,
+                                                  memory->size, memory_next_data, memory };
+    }
+    return true;
+}
+
+/* Copies what there is besides memory, and begins to write. The machine stands. */
+static bool saving_begin(struct machine_saving *saving, GError **error)
+{
+    struct machine *machine = saving->machine;
+    if (atomic_load(&machine->reset_wanted) ||
+        atomic_load(&machine->end_wanted) != MACHINE_NO_END) {
+        return state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");
+    }
+    g_autoptr(GPtrArray) parts = machine_state_parts(machine);
+    saving->about = machine_describe(machine);
+    saving->parts = parts_encode(parts);
+    if (!saving_freeze(saving, error)) {
+        return false;
+    }
+    saving->thread = host_thread_new("save", saving_run, saving, error);
+    return saving->thread != NULL;
+}
+
+bool machine_save_start(struct machine *machine, const char *path, machine_saved_fn *done,
+                        void *opaque, GError **error)
+{
+    if (machine->saving != NULL) {
+        return state_fail(error, STATE_ERROR_REFUSED, "the machine is being saved already");
+    }
+    struct state_store *store = state_store_new(path, error);
+    if (store == NULL) {
+        return false;
+    }
+    struct machine_saving *saving = g_new0(struct machine_saving, 1);
+    *saving = (struct machine_saving){ .machine = machine, .store = store, .done = done,
+                                       .opaque = opaque };
+    saving->done_bh = aio_bh_new(machine->ctx, "machine-saved", saving_done, saving);
+    bool ran = machine_hold(machine);
+    machine_settle(machine);
+    bool begun = saving_begin(saving, error);
+    machine->saving = begun ? saving : NULL;
+    machine_let_go(machine, ran);
+    if (!begun) {
+        saving_thaw(saving);
+        state_store_drop(store);
+        saving_free(saving);
+    }
+    return begun;
+}
+
+void machine_save_cancel(struct machine *machine)
+{
+    if (machine->saving != NULL) {
+        atomic_store(&machine->saving->canceled, true);
+    }
+}
+
+bool machine_save_progress(const struct machine *machine, uint64_t *ret_done, uint64_t *ret_total)
+{
+    const struct machine_saving *saving = machine->saving;
+    if (saving != NULL) {
+        *ret_done = atomic_load(&saving->written);
+        *ret_total = atomic_load(&saving->total);
+    }
+    return saving != NULL;
+}
+
+/* What machine_save waits for. */
+struct save_wait {
+    struct machine *machine;
+    bool over;
+    GError *error;
+};
+
+static void save_over(void *opaque, const GError *error)
+{
+    struct save_wait *wait = opaque;
+    wait->over = true;
+    wait->error = error != NULL ? g_error_copy(error) : NULL;
+}
+
+/* Whoever ends the machine does not want to wait for it. */
+static bool save_waits(void *opaque)
+{
+    struct save_wait *wait = opaque;
+    if (atomic_load(&wait->machine->end_wanted) != MACHINE_NO_END) {
+        machine_save_cancel(wait->machine);
+    }
+    return !wait->over;
+}
+
+bool machine_save(struct machine *machine, const char *path, GError **error)
+{
+    struct save_wait wait = { .machine = machine };
+    if (!machine_save_start(machine, path, save_over, &wait, error)) {
+        return false;
+    }
+    aio_wait_while(machine->ctx, save_waits, &wait, "the machine to be saved");
+    if (wait.error != NULL) {
+        g_propagate_error(error, wait.error);
+    }
+    return wait.error == NULL;
+}
+
+static bool saving_waits(void *opaque)
+{
+    return ((struct machine *)opaque)->saving != NULL;
+}
+
+void machine_save_end(struct machine *machine)
+{
+    machine_save_cancel(machine);
+    aio_wait_while(machine->ctx, saving_waits, machine, "a canceled save to end");
+}
