@@ -4,6 +4,8 @@
  * each leaves is compared with the interpreter's.
  *
  *   test_eviction [ROUNDS [FIRST-SEED]]
+ *
+ * No rounds: says why this host cannot run it.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -154,6 +156,11 @@ int main(int argc, char **argv)
     uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 0) : 300;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     GError *error = NULL;
+    if (rounds == 0) {
+        printf("skipped: qemu-user before 8.1 ignores IC IVAU and does not see that code which it "
+               "knows by one view of memory is written again by the other\n");
+        return 77;
+    }
     if (!world_init(&interp, &interp_engine, &error) || !world_init(&jit, &jit_engine, &error)) {
         printf("skipped: %s\n", error->message);
         return 77;
