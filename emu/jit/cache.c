@@ -202,8 +202,8 @@ static uint32_t jit_emit(struct jit *jit, const struct ir_block *ir, struct jit_
         return 0;
     }
     uint32_t at = jit->segment * (uint32_t)jit->options.segment_size + (uint32_t)jit->used;
-    if (!host_emit_block(ir, jit_rw(jit, at), jit->code.rx + at, BLOCK_CODE_MAX, jit->exit_count,
-                         code)) {
+    if (!host_emit_block(ir, &jit->thunks, jit_rw(jit, at), jit->code.rx + at, BLOCK_CODE_MAX,
+                         jit->exit_count, code)) {
         return 0;
     }
     codemem_publish(&jit->code, at, code->size);

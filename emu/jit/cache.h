@@ -91,6 +91,7 @@ struct jit {
     unsigned hart_count;
     struct hart *hart[JIT_HARTS_MAX];
     struct codemem code;
+    struct host_thunks thunks;
     size_t thunk_size;
     unsigned segment;          /* being filled */
     size_t used;               /* in that segment */

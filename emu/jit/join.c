@@ -57,7 +57,7 @@ static struct jit *jit_new(const struct riscv_config *config, GError **error)
     jit->block = g_new0(struct jit_block, JIT_BLOCKS_MAX);
     jit->exit = g_new0(struct jit_exit_slot, JIT_SEGMENTS * JIT_SEGMENT_EXITS);
     jit->page = g_new0(struct jit_page, JIT_PAGES_MAX);
-    jit->thunk_size = host_emit_thunks(jit->code.rw, jit->code.rx, 4096);
+    jit->thunk_size = host_emit_thunks(jit->code.rw, jit->code.rx, 4096, &jit->thunks);
     assert(jit->thunk_size != 0);
     codemem_publish(&jit->code, 0, jit->thunk_size);
     jit->used = jit->thunk_size;

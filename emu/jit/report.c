@@ -118,7 +118,7 @@ static void report_note_hot(struct jit_report *report, const struct jit_translat
         bool access = ins->op == IR_LOAD || ins->op == IR_STORE || ins->op == IR_LOADF ||
                       ins->op == IR_STOREF || ins->op == IR_AMO;
         hot->probes += access && (ins->group == 0 || ir->group[ins->group].first == i);
-        hot->lookups += ins->op == IR_EXITR;
+        hot->lookups += ins->op == IR_EXITR || ins->op == IR_EXITC;
     }
     g_ptr_array_add(report->hot, hot);
 }

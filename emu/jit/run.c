@@ -397,7 +397,7 @@ static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t 
 {
     struct jit_area *area = jit_area(h);
     jit_update_area(h, area);
-    enum jit_reason reason = host_enter(h, code);
+    enum jit_reason reason = host_enter(&own->jit->thunks, h, code);
     while (reason == JIT_SINGLE) {
         jit_watch(h, &own->jit->options);
         code = jit_find_single(h, own);
@@ -406,7 +406,7 @@ static void jit_enter(struct riscv_hart *h, struct jit_hart *own, const uint8_t 
             break;
         }
         area->pc_page = h->pc & TLB_PAGE_MASK;
-        reason = host_enter(h, code);
+        reason = host_enter(&own->jit->thunks, h, code);
     }
     own->jump_misses += reason == JIT_LOOKUP;
     if (reason == JIT_LINK) {

@@ -23,7 +23,7 @@ struct bench {
     bool stopped;    /* the guest asked for the end */
 };
 
-/* Makes the machine; `options` count for the translator. Only one translator at a time. */
+/* Makes the machine; `options` count for the translator. */
 bool bench_init(struct bench *bench, const struct engine *engine,
                 const struct jit_options *options, GError **error);
 

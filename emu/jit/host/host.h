@@ -40,6 +40,14 @@ struct jit_code {
     struct jit_exit exit[JIT_EXITS_MAX];
 };
 
+/* Code that all blocks of a translator share, at the start of its code memory: where its functions
+ * are in the executable view. */
+struct host_thunks {
+    const uint8_t *enter, *leave;
+    const uint8_t *load, *store, *fill, *group, *csr; /* call what slow.h names */
+    const uint8_t *product; /* of processors whose own is not RISC-V's */
+};
+
 /* Whether this processor has all that the emitter uses; false and `error` name what is missing. */
 bool host_supported(GError **error);
 
@@ -51,14 +59,17 @@ extern const bool host_reads_flags_late;
 
 /* Emits the code every block needs (enter, leave, slow calls) at `rw`, for execution at `rx`.
  * Returns its size, or 0 if it does not fit. */
-size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size);
+size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size,
+                        struct host_thunks *ret_thunks);
 
 /* Emits one block; exit records name their slot in `first_exit` + n. False: out of space. */
-bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *rx, size_t size,
-                     uint64_t first_exit, struct jit_code *ret_code);
+bool host_emit_block(const struct ir_block *block, const struct host_thunks *thunks, uint8_t *rw,
+                     const uint8_t *rx, size_t size, uint64_t first_exit,
+                     struct jit_code *ret_code);
 
-/* Runs generated code on the hart's thread until it comes back. */
-enum jit_reason host_enter(struct riscv_hart *hart, const uint8_t *code);
+/* Runs generated code of that translator on the hart's thread until it comes back. */
+enum jit_reason host_enter(const struct host_thunks *thunks, struct riscv_hart *hart,
+                           const uint8_t *code);
 
 /* Points a displacement at code, while other harts may run it. Addresses: writable view, and
  * where both execute. */

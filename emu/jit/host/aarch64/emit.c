@@ -220,7 +220,7 @@ void emit_leave_to(struct emitter *e, int reg, enum jit_reason reason)
 {
     a64_str(&e->as, reg, HART_AT(pc));
     a64_mov_imm(&e->as, S0, reason);
-    a64_bind(&e->as, a64_b(&e->as), emit_as_writable(e, emit_thunks.leave));
+    a64_bind(&e->as, a64_b(&e->as), emit_as_writable(e, e->thunks->leave));
 }
 
 void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason)
@@ -265,12 +265,14 @@ static void emit_entry_count(struct emitter *e)
     }
 }
 
-bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *rx, size_t size,
-                     uint64_t first_exit, struct jit_code *ret_code)
+bool host_emit_block(const struct ir_block *block, const struct host_thunks *thunks, uint8_t *rw,
+                     const uint8_t *rx, size_t size, uint64_t first_exit,
+                     struct jit_code *ret_code)
 {
     static _Thread_local struct emitter e;
     e.as = (struct a64_asm){ rw, rw, rw + size, false };
     e.rx = rx;
+    e.thunks = thunks;
     e.block = block;
     e.code = ret_code;
     e.first_exit = first_exit;

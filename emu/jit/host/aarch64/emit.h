@@ -43,14 +43,10 @@ struct emit_cold {
     uint16_t exit;         /* number of the exit record */
 };
 
-/* Addresses of the shared code, in the executable view. */
-struct emit_thunks {
-    const uint8_t *enter, *leave, *load, *store, *fill, *group, *csr;
-};
-
 struct emitter {
     struct a64_asm as;
     const uint8_t *rx; /* where as.start executes */
+    const struct host_thunks *thunks;
     const struct ir_block *block;
     struct regs x, f;
     struct jit_code *code;
@@ -59,9 +55,6 @@ struct emitter {
     unsigned cold_count;
     struct emit_cold cold[EMIT_COLD_MAX];
 };
-
-/* The shared code, made once a process's life by host_emit_thunks. */
-extern struct emit_thunks emit_thunks;
 
 /* Tables that place guest registers in host registers. */
 extern const struct regs_host emit_regs_x;

@@ -9,7 +9,7 @@
 static void emit_cold_fill(struct emitter *e, const struct emit_cold *cold)
 {
     emit_slow_arguments(e, cold, cold->ins->op == IR_LR ? TLB_READ : TLB_WRITE);
-    emit_call_thunk(e, emit_thunks.fill);
+    emit_call_thunk(e, e->thunks->fill);
     uint8_t *uncached = a64_cbz(&e->as, true, false, S0);
     emit_resume(e, cold);
     a64_bind_here(&e->as, uncached);

@@ -266,7 +266,7 @@ static void emit_csr_call(struct emitter *e, unsigned index)
     const struct ir_ins *ins = emit_ins(e, index);
     a64_mov_imm(&e->as, S0, (uint64_t)ins->imm);
     a64_mov_imm(&e->as, S1, slow_info(ins->pc, 0, ins->insns, 0));
-    emit_call_thunk(e, emit_thunks.csr);
+    emit_call_thunk(e, e->thunks->csr);
     a64_mov(&e->as, regs_write(&e->x, (uint16_t)index), S0);
 }
 

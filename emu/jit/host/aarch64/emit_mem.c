@@ -55,7 +55,7 @@ static void emit_cold_load(struct emitter *e, const struct emit_cold *cold)
 {
     const struct ir_ins *ins = cold->ins;
     emit_slow_arguments(e, cold, 0);
-    emit_call_thunk(e, emit_thunks.load);
+    emit_call_thunk(e, e->thunks->load);
     if (ins->op == IR_LOADF) {
         a64_fpx(&e->as, A64_FMOV_F, true, true, false, cold->value, S0);
         if (ins->size == 4) {
@@ -77,7 +77,7 @@ static void emit_cold_store(struct emitter *e, const struct emit_cold *cold)
         a64_str(&e->as, cold->value, AREA_AT(argument[0]));
     }
     emit_slow_arguments(e, cold, 0);
-    emit_call_thunk(e, emit_thunks.store);
+    emit_call_thunk(e, e->thunks->store);
     emit_resume(e, cold);
 }
 
@@ -93,7 +93,7 @@ static void emit_group_fill(struct emitter *e, const struct emit_cold *cold)
     a64_mov_imm(&e->as, S0, (uint64_t)span);
     a64_str(&e->as, S0, AREA_AT(argument[0]));
     emit_slow_arguments(e, cold, group->write ? TLB_WRITE : TLB_READ);
-    emit_call_thunk(e, emit_thunks.group);
+    emit_call_thunk(e, e->thunks->group);
     uint8_t *single = a64_cbz(&e->as, true, false, S0);
     emit_resume(e, cold);
     a64_bind_here(&e->as, straddles);

@@ -6,8 +6,6 @@
 
 typedef uint64_t enter_fn(struct riscv_hart *hart, const uint8_t *code);
 
-struct emit_thunks emit_thunks;
-
 /* What enter keeps on the stack: temporaries of blocks during calls, then the caller's registers
  * (AAPCS64: x19 to x30, d8 to d15). */
 #define FRAME_TEMPS 0
@@ -136,31 +134,33 @@ static const uint8_t *thunk_start(struct a64_asm *as, const uint8_t *rx)
     return rx + a64_size(as);
 }
 
-size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
+size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size,
+                        struct host_thunks *ret_thunks)
 {
     struct a64_asm as = { rw, rw, rw + size, false };
-    emit_thunks.enter = thunk_start(&as, rx);
+    ret_thunks->enter = thunk_start(&as, rx);
     thunk_enter(&as);
-    emit_thunks.leave = thunk_start(&as, rx);
+    ret_thunks->leave = thunk_start(&as, rx);
     thunk_leave(&as);
-    emit_thunks.load = thunk_start(&as, rx);
+    ret_thunks->load = thunk_start(&as, rx);
     thunk_call(&as, (const void *)slow_load);
-    emit_thunks.store = thunk_start(&as, rx);
+    ret_thunks->store = thunk_start(&as, rx);
     thunk_call(&as, (const void *)slow_store);
-    emit_thunks.group = thunk_start(&as, rx);
+    ret_thunks->group = thunk_start(&as, rx);
     thunk_call(&as, (const void *)slow_group);
-    emit_thunks.fill = thunk_start(&as, rx);
+    ret_thunks->fill = thunk_start(&as, rx);
     thunk_call(&as, (const void *)slow_fill);
-    emit_thunks.csr = thunk_start(&as, rx);
+    ret_thunks->csr = thunk_start(&as, rx);
     thunk_call(&as, (const void *)slow_csr);
     a64_align(&as, 64);
     return as.overflow ? 0 : a64_size(&as);
 }
 
-enum jit_reason host_enter(struct riscv_hart *hart, const uint8_t *code)
+enum jit_reason host_enter(const struct host_thunks *thunks, struct riscv_hart *hart,
+                           const uint8_t *code)
 {
     enter_fn *enter;
-    memcpy(&enter, &emit_thunks.enter, sizeof enter);
+    memcpy(&enter, &thunks->enter, sizeof enter);
     return (enum jit_reason)enter(hart, code);
 }
 

@@ -19,22 +19,25 @@ bool host_stays(const struct ir_ins *ins)
     return false;
 }
 
-size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
+size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size,
+                        struct host_thunks *ret_thunks)
 {
-    (void)rw, (void)rx, (void)size;
+    (void)rw, (void)rx, (void)size, (void)ret_thunks;
     return 0;
 }
 
-bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *rx, size_t size,
-                     uint64_t first_exit, struct jit_code *ret_code)
+bool host_emit_block(const struct ir_block *block, const struct host_thunks *thunks, uint8_t *rw,
+                     const uint8_t *rx, size_t size, uint64_t first_exit,
+                     struct jit_code *ret_code)
 {
-    (void)block, (void)rw, (void)rx, (void)size, (void)first_exit, (void)ret_code;
+    (void)block, (void)thunks, (void)rw, (void)rx, (void)size, (void)first_exit, (void)ret_code;
     return false;
 }
 
-enum jit_reason host_enter(struct riscv_hart *hart, const uint8_t *code)
+enum jit_reason host_enter(const struct host_thunks *thunks, struct riscv_hart *hart,
+                           const uint8_t *code)
 {
-    (void)hart, (void)code;
+    (void)thunks, (void)hart, (void)code;
     assert(!"code that was never made");
     return JIT_STEP;
 }

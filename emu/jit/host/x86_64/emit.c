@@ -245,7 +245,7 @@ void emit_leave(struct emitter *e, int64_t target, enum jit_reason reason)
     x86_alu_ri(as, X86_ADD, true, RAX, (int32_t)target);
     x86_store(as, 8, x86_at(HART, HART_OFFSET(pc)), RAX);
     x86_mov_ri(as, RAX, reason, true);
-    emit_jmp_thunk(e, emit_thunks.leave);
+    emit_jmp_thunk(e, e->thunks->leave);
 }
 
 void emit_cold_step(struct emitter *e, const struct emit_cold *cold)
@@ -282,12 +282,14 @@ static void emit_entry_count(struct emitter *e)
     }
 }
 
-bool host_emit_block(const struct ir_block *block, uint8_t *rw, const uint8_t *rx, size_t size,
-                     uint64_t first_exit, struct jit_code *ret_code)
+bool host_emit_block(const struct ir_block *block, const struct host_thunks *thunks, uint8_t *rw,
+                     const uint8_t *rx, size_t size, uint64_t first_exit,
+                     struct jit_code *ret_code)
 {
     static _Thread_local struct emitter e;
     e.as = (struct x86_asm){ rw, rw, rw + size, false };
     e.rx = rx;
+    e.thunks = thunks;
     e.block = block;
     e.code = ret_code;
     e.first_exit = first_exit;

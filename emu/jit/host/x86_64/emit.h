@@ -35,14 +35,10 @@ struct emit_cold {
     struct operand value;  /* what is stored */
 };
 
-/* Addresses of the shared code, in the executable view. */
-struct emit_thunks {
-    const uint8_t *enter, *leave, *load, *store, *fill, *group, *csr, *product;
-};
-
 struct emitter {
     struct x86_asm as;
     const uint8_t *rx; /* where as.start executes */
+    const struct host_thunks *thunks;
     const struct ir_block *block;
     struct regs x, f;
     struct jit_code *code;
@@ -52,9 +48,6 @@ struct emitter {
     unsigned cold_count;
     struct emit_cold cold[EMIT_COLD_MAX];
 };
-
-/* The shared code, made once a process's life by host_emit_thunks. */
-extern struct emit_thunks emit_thunks;
 
 /* The register that holds the hart. */
 #define HART RBP

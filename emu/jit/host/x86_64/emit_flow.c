@@ -31,7 +31,7 @@ static void emit_cold_after_indirect(struct emitter *e, const struct emit_cold *
     (void)cold;
     x86_store(&e->as, 8, x86_at(HART, HART_OFFSET(pc)), RAX);
     x86_mov_ri(&e->as, RAX, JIT_REQUEST, true);
-    emit_jmp_thunk(e, emit_thunks.leave);
+    emit_jmp_thunk(e, e->thunks->leave);
 }
 
 /* Leaves if somebody wants this hart's attention. */
@@ -219,7 +219,7 @@ static void emit_cold_indirect(struct emitter *e, const struct emit_cold *cold)
     (void)cold;
     x86_store(&e->as, 8, x86_at(HART, HART_OFFSET(pc)), RAX);
     x86_mov_ri(&e->as, RAX, JIT_LOOKUP, true);
-    emit_jmp_thunk(e, emit_thunks.leave);
+    emit_jmp_thunk(e, e->thunks->leave);
 }
 
 /* Guest address in RAX: look it up in the jump cache of a context. */

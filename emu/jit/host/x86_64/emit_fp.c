@@ -58,7 +58,7 @@ static void emit_cold_product(struct emitter *e, const struct emit_cold *cold)
     x86_vmov_rx(as, true, RAX, (unsigned)cold->address);
     x86_vmov_rx(as, true, RDX, (unsigned)cold->operand);
     x86_mov_ri(as, RCX, cold->ins->w32, false);
-    emit_call_thunk(e, emit_thunks.product);
+    emit_call_thunk(e, e->thunks->product);
     for (unsigned i = 0; i < sizeof temps; i++) {
         x86_mov_rm(as, true, temps[i], x86_at(HART, AREA_OFFSET(temps_x) + 8 * (int32_t)i));
     }

@@ -326,7 +326,7 @@ static void emit_csr_call(struct emitter *e, unsigned index)
     regs_take(&e->x, RDX);
     x86_mov_ri(&e->as, RAX, (uint64_t)ins->imm, false);
     x86_mov_ri(&e->as, RCX, slow_info(ins->pc, 0, ins->insns, 0), false);
-    emit_call_thunk(e, emit_thunks.csr);
+    emit_call_thunk(e, e->thunks->csr);
     regs_define(&e->x, (uint16_t)index, RAX);
 }
 

@@ -124,7 +124,7 @@ static void emit_cold_load(struct emitter *e, const struct emit_cold *cold)
     const struct ir_ins *ins = cold->ins;
     emit_late_flags(e, ins);
     emit_slow_arguments(e, cold, 0);
-    emit_call_thunk(e, emit_thunks.load);
+    emit_call_thunk(e, e->thunks->load);
     if (ins->op == IR_LOADF) {
         x86_vmov_xr(&e->as, true, (unsigned)cold->result, RAX);
         if (ins->size == 4) {
@@ -149,7 +149,7 @@ static void emit_group_fill(struct emitter *e, const struct emit_cold *cold)
     uint8_t *straddles = x86_jcc(&e->as, CC_A);
     x86_mov_ri(&e->as, RDX, (uint64_t)span, true);
     emit_slow_arguments(e, cold, group->write ? TLB_WRITE : TLB_READ);
-    emit_call_thunk(e, emit_thunks.group);
+    emit_call_thunk(e, e->thunks->group);
     x86_test_rr(&e->as, false, RAX, RAX);
     uint8_t *single = x86_jcc(&e->as, CC_E);
     if (cold->address == RAX) {
@@ -272,7 +272,7 @@ static void emit_cold_store(struct emitter *e, const struct emit_cold *cold)
         emit_mov(e, true, RDX, &cold->value);
     }
     emit_slow_arguments(e, cold, 0);
-    emit_call_thunk(e, emit_thunks.store);
+    emit_call_thunk(e, e->thunks->store);
     x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
 }
 
@@ -341,7 +341,7 @@ static void emit_store(struct emitter *e, unsigned index)
 static void emit_cold_fill(struct emitter *e, const struct emit_cold *cold)
 {
     emit_slow_arguments(e, cold, cold->ins->op == IR_LR ? TLB_READ : TLB_WRITE);
-    emit_call_thunk(e, emit_thunks.fill);
+    emit_call_thunk(e, e->thunks->fill);
     x86_test_rr(&e->as, false, RAX, RAX);
     uint8_t *uncached = x86_jcc(&e->as, CC_E);
     if (cold->address == RAX) {

@@ -11,8 +11,6 @@
 
 typedef GENERATED uint64_t enter_fn(struct riscv_hart *hart, const uint8_t *code);
 
-struct emit_thunks emit_thunks;
-
 static GENERATED bool thunk_load(struct riscv_hart *hart, uint64_t address, uint32_t info)
 {
     return slow_load(hart, address, info);
@@ -153,33 +151,35 @@ static const uint8_t *thunk_start(struct x86_asm *as, const uint8_t *rx)
     return rx + x86_size(as);
 }
 
-size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size)
+size_t host_emit_thunks(uint8_t *rw, const uint8_t *rx, size_t size,
+                        struct host_thunks *ret_thunks)
 {
     struct x86_asm as = { rw, rw, rw + size, false };
-    emit_thunks.enter = thunk_start(&as, rx);
+    ret_thunks->enter = thunk_start(&as, rx);
     thunk_enter(&as);
-    emit_thunks.leave = thunk_start(&as, rx);
+    ret_thunks->leave = thunk_start(&as, rx);
     thunk_leave(&as);
-    emit_thunks.load = thunk_start(&as, rx);
+    ret_thunks->load = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_load);
-    emit_thunks.store = thunk_start(&as, rx);
+    ret_thunks->store = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_store);
-    emit_thunks.group = thunk_start(&as, rx);
+    ret_thunks->group = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_group);
-    emit_thunks.fill = thunk_start(&as, rx);
+    ret_thunks->fill = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_fill);
-    emit_thunks.csr = thunk_start(&as, rx);
+    ret_thunks->csr = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_csr);
-    emit_thunks.product = thunk_start(&as, rx);
+    ret_thunks->product = thunk_start(&as, rx);
     thunk_call(&as, (const void *)thunk_product);
     x86_align(&as, 64);
     return as.overflow ? 0 : x86_size(&as);
 }
 
-enum jit_reason host_enter(struct riscv_hart *hart, const uint8_t *code)
+enum jit_reason host_enter(const struct host_thunks *thunks, struct riscv_hart *hart,
+                           const uint8_t *code)
 {
     enter_fn *enter;
-    memcpy(&enter, &emit_thunks.enter, sizeof enter);
+    memcpy(&enter, &thunks->enter, sizeof enter);
     return (enum jit_reason)enter(hart, code);
 }
 
