@@ -40,7 +40,7 @@ MAY_INCLUDE = {
     "ui/view": {"platform", "ui/terminal"},
     "ui/session": BELOW | EMU,
     "ui/sdl": BELOW | EMU | {"ui/session", "ui/view", "ui/terminal"},
-    "tests": BELOW | EMU | {"ui", "ui/session", "ui/terminal", "ui/view"},
+    "tests": BELOW | EMU | {"ui", "ui/sdl", "ui/session", "ui/terminal", "ui/view"},
 }
 
 # Its folders are units each; only files directly in it belong to the unit.

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import desktop
+import drop
 from desktop import WINDOWS, check, ended, wait_for, xdo
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "boot"))
@@ -209,6 +210,33 @@ def test_dialog():
         type_checked(monitor, "seen")
 
 
+def test_drop():
+    """A file that is dropped starts in a window of its own; an empty one is refused."""
+    empty = folder / "nothing.img"
+    empty.touch()
+    with window_of("dropping") as (window, monitor):
+        knock(monitor)
+        drop.drop(program_write("dropped.elf"), int(window), 640, 450)
+        time.sleep(0.5)
+        xdo("windowactivate", "--sync", window)
+        xdo("key", "Return")  # start it
+        child = desktop.window_find("dropped.elf")
+        check(state(monitor) == "running", "the machine goes on")
+        xdo("key", "ctrl+shift+q")
+        time.sleep(0.5)
+        xdo("key", "Escape")
+        wait_for("its end", lambda: child not in xdo("search", "--name", "Tinamou").split())
+        xdo("windowactivate", "--sync", window)
+        before = typed(monitor)
+        drop.drop(empty, int(window), 640, 450)
+        time.sleep(0.5)
+        xdo("type", "unseen")  # the sheet that says why hears it
+        time.sleep(0.5)
+        check(typed(monitor) == before, f"the guest heard {typed(monitor)} with a sheet open")
+        xdo("key", "Return")
+        type_checked(monitor, "seen")
+
+
 def main():
     absent = desktop.missing()
     if absent:
@@ -216,7 +244,7 @@ def main():
         sys.exit(77)
     desktop.display_open()
     for test in [test_typing, test_menu, test_full_screen, test_waiting] + \
-            ([test_dialog] if WINDOWS else []):
+            ([test_dialog] if WINDOWS else [test_drop]):
         began = time.monotonic()
         test()
         print(f"ok {test.__name__} in {time.monotonic() - began:.1f} s", flush=True)

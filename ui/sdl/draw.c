@@ -37,8 +37,8 @@ static bool fonts_fit(struct window *window, double scale, GError **error)
 
 bool window_layout(struct window *window, GError **error)
 {
-    int width, height;
-    pane_measure(&window->pane, &width, &height);
+    pane_measure(&window->pane);
+    int width = window->pane.width, height = window->pane.height;
     if (!fonts_fit(window, scale_of(window), error)) {
         return false;
     }

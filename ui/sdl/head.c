@@ -17,8 +17,7 @@ static void head_changed(struct window *window, struct screen *screen)
 
 static void head_measure(struct screen *screen)
 {
-    int width, height;
-    pane_measure(&screen->own, &width, &height);
+    pane_measure(&screen->own);
     screen->stale = true;
 }
 

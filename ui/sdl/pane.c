@@ -48,13 +48,13 @@ bool pane_create(struct pane *pane, int width, int height)
     return true;
 }
 
-void pane_measure(struct pane *pane, int *ret_width, int *ret_height)
+void pane_measure(struct pane *pane)
 {
     int points;
-    SDL_GetRendererOutputSize(pane->renderer, ret_width, ret_height);
+    SDL_GetRendererOutputSize(pane->renderer, &pane->width, &pane->height);
     SDL_GetWindowSize(pane->sdl, &points, NULL);
-    pane->points = (double)*ret_width / MAX(points, 1);
-    pane->content = (struct box){ 0, 0, *ret_width, *ret_height };
+    pane->points = (double)pane->width / MAX(points, 1);
+    pane->content = (struct box){ 0, 0, pane->width, pane->height };
 }
 
 void pane_set_full_screen(struct pane *pane, bool full_screen)

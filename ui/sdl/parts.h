@@ -20,6 +20,7 @@
 struct pane {
     SDL_Window *sdl; /* NULL: none */
     SDL_Renderer *renderer;
+    int width, height;  /* in pixels */
     struct box content; /* where the guest's picture goes, in pixels */
     double points;      /* pixels to a point of SDL's window coordinates */
     bool full_screen;
@@ -124,8 +125,8 @@ void window_title(struct window *window);
 /* Opens a window with what draws in it: the host's graphics if it has some, else the processor. */
 bool pane_create(struct pane *pane, int width, int height);
 
-/* Measures it, and takes all of it for the content; how large it is, in pixels. */
-void pane_measure(struct pane *pane, int *ret_width, int *ret_height);
+/* Measures it, and takes all of it for the content. */
+void pane_measure(struct pane *pane);
 
 /* Fills the screen of the host, or no longer. */
 void pane_set_full_screen(struct pane *pane, bool full_screen);

@@ -41,13 +41,21 @@ static int32_t scaled(int at, int from, int length)
     return (int32_t)(inside * INPUT_ABS_MAX / MAX(length - 1, 1));
 }
 
+/* From a pixel of the window to a place on the guest's desktop: 0..INPUT_ABS_MAX. */
+static void to_desktop(const struct window *window, const struct screen *screen, int *x, int *y)
+{
+    struct box box = screen_box(window, screen);
+    int32_t across = scaled(*x, box.x, box.width), down = scaled(*y, box.y, box.height);
+    display_to_desktop(screen->frame, INPUT_ABS_MAX, &across, &down);
+    *x = across;
+    *y = down;
+}
+
 static void guest_position(struct window *window, const struct screen *screen, int x, int y)
 {
     if (screen->width > 0) {
-        struct box box = screen_box(window, screen);
-        int32_t across = scaled(x, box.x, box.width), down = scaled(y, box.y, box.height);
-        display_to_desktop(screen->frame, INPUT_ABS_MAX, &across, &down);
-        input_position(window->input, across, down);
+        to_desktop(window, screen, &x, &y);
+        input_position(window->input, x, y);
     }
 }
 
@@ -227,10 +235,9 @@ void on_finger(struct window *window, const SDL_TouchFingerEvent *event)
         return;
     }
     bool down = event->type != SDL_FINGERUP;
-    struct box box = screen_box(window, screen);
-    int x = (int)(event->x * (float)window->canvas.width);
-    int y = (int)(event->y * (float)window->canvas.height);
+    int x = (int)(event->x * (float)screen->pane->width);
+    int y = (int)(event->y * (float)screen->pane->height);
     window->fingers[slot] = down ? event->fingerId + 1 : 0;
-    input_finger(window->input, slot, down, scaled(x, box.x, box.width),
-                 scaled(y, box.y, box.height));
+    to_desktop(window, screen, &x, &y);
+    input_finger(window->input, slot, down, x, y);
 }
