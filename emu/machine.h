@@ -196,6 +196,16 @@ struct machine_traffic {
 /* Counts it. Machine thread. */
 void machine_get_traffic(const struct machine *machine, struct machine_traffic *ret_traffic);
 
+/* Begins to count what the harts retire. That costs them some speed: for a moment, now and then.
+ * Machine lock held, here and below. */
+void machine_count_begin(struct machine *machine);
+
+/* Ends that; the result is there soon. */
+void machine_count_end(struct machine *machine);
+
+/* Instructions a second, of all harts together, while they were last counted. */
+uint64_t machine_get_rate(const struct machine *machine);
+
 /* Number of outputs, at least 1 even if no device draws. */
 unsigned machine_display_count(const struct machine *machine);
 

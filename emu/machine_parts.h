@@ -18,6 +18,15 @@
 #include "emu/virtio/virtio.h"
 #include "platform/memory.h"
 
+/* How fast a hart is. All but the result is its own thread's. */
+struct machine_rate {
+    uint64_t from_retired;        /* when counting began */
+    int64_t from_cpu_ns;          /* processor time then */
+    double retired, cpu_ns;       /* counted so far; what is old counts less */
+    int64_t last_ns, last_cpu_ns; /* time and processor time at the last result */
+    _Atomic uint64_t per_second;  /* instructions */
+};
+
 struct machine {
     struct aio_context *ctx;
     struct host_mutex lock; /* held by the machine thread whenever it does not wait */
@@ -44,6 +53,7 @@ struct machine {
     struct jit_options jit;
     struct riscv_config hart_config;
     struct riscv_hart *hart[MACHINE_HARTS_MAX];
+    struct machine_rate rate[MACHINE_HARTS_MAX];
     unsigned hart_count;
     struct sbi *sbi;   /* NULL: firmware runs in the guest */
     struct htif *htif; /* NULL: the program has no host-target interface */

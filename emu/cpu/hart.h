@@ -46,6 +46,9 @@ struct engine {
     /* Another address space: forget cached translations but those that are the same in all of
      * them. Hart's thread. */
     void (*switch_space)(struct hart *hart);
+    /* Counts what is retired from now on, or, `counting` false, only for a guest that looks at it.
+     * Hart's thread, between two run()s. NULL: it always counts. */
+    void (*set_counting)(struct hart *hart, bool counting);
 };
 
 /* What the instruction set answers for its harts. All on the hart's thread. */

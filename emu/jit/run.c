@@ -168,6 +168,17 @@ static bool jit_attach(struct hart *hart, GError **error)
     return true;
 }
 
+static void jit_set_counting(struct hart *hart, bool counting)
+{
+    struct riscv_hart *h = (struct riscv_hart *)(void *)hart;
+    struct jit_hart *own = hart->engine_state;
+    counting = counting || h->counts_asked || own->jit->options.counting;
+    if (own->counting != counting) {
+        own->counting = counting;
+        jit_forget(h);
+    }
+}
+
 /* Loads and stores of a context other than the fetches' (MPRV) are left to the interpreter. */
 static bool jit_context_usable(const struct riscv_hart *h)
 {
@@ -446,4 +457,5 @@ const struct engine jit_engine = {
     .fence_instructions = jit_fence_instructions,
     .flush_translation = jit_flush_translation,
     .switch_space = jit_switch_space,
+    .set_counting = jit_set_counting,
 };

@@ -23,7 +23,7 @@ struct jit_hart {
     struct jit *jit;
     struct interp *interp; /* runs what is not translated */
     uint32_t exit;         /* exit that led to the present pc and may be linked; or JIT_NONE */
-    bool counting;         /* the guest has looked at instret: count from now on */
+    bool counting;         /* somebody looks at instret */
     uint32_t epoch;        /* counts this hart's fence.i, from 1 */
     uint64_t steps;
     uint64_t warmings;     /* pieces of code that were interpreted because they were new */

@@ -6,6 +6,7 @@
 
 #include <glib/gstdio.h>
 
+#include "aio/timer.h"
 #include "emu/riscv/hart.h"
 
 /* *(u32 *)0x100000 = 0x5555 */
@@ -295,6 +296,49 @@ static void test_refusals(void)
     refuse(folder);
 }
 
+struct counting {
+    struct machine *machine;
+    struct aio_timer timer;
+    unsigned step;
+};
+
+/* Counts for some milliseconds, again and again, until a hart has answered. */
+static void count_step(void *opaque)
+{
+    struct counting *counting = opaque;
+    if (counting->step++ % 2 == 0) {
+        machine_count_begin(counting->machine);
+    } else {
+        machine_count_end(counting->machine);
+    }
+    if (machine_get_rate(counting->machine) > 0) {
+        machine_quit(counting->machine, 5);
+    } else {
+        timer_mod(&counting->timer, aio_clock_now_ns(aio_clock_host()) + 5000000);
+    }
+}
+
+/* Endless loops are counted on both engines. */
+static void test_rate(void)
+{
+    static const char *const engines[] = { "interp", "jit" };
+    for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
+        int status = -1;
+        PROGRAM(code_spin);
+        config.engine = g_strdup(engines[i]);
+        config.harts = 2;
+        struct counting counting = { .machine = make() };
+        g_assert_cmpuint(machine_get_rate(counting.machine), ==, 0);
+        timer_init(&counting.timer, ctx, aio_clock_host(), "count", count_step, &counting);
+        count_step(&counting);
+        g_assert_cmpint((int)machine_run(counting.machine, &status), ==, MACHINE_QUIT);
+        timer_del(&counting.timer);
+        g_assert_cmpint(status, ==, 5);
+        g_assert_cmpuint(machine_get_rate(counting.machine), >, 100000);
+        machine_free(counting.machine);
+    }
+}
+
 int main(void)
 {
     GError *error = NULL;
@@ -309,6 +353,7 @@ int main(void)
     test_quit_from_thread();
     test_pause();
     test_htif();
+    test_rate();
     test_refusals();
     machine_config_clear(&config);
     aio_context_unref(ctx);

@@ -1,4 +1,5 @@
 /* The window's picture: menu, content and status bar on one canvas, the guest's own under it. */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -132,8 +133,9 @@ static bool status_draw(struct window *window)
     const char *state = state_text(status.state, &color);
     g_autoptr(GString) left = g_string_new(state);
     if (status.state == SESSION_RUNNING) {
-        g_string_append_printf(left, "   %u hart%s   CPU %u%%", status.harts,
-                               status.harts == 1 ? "" : "s", status.busy_percent);
+        g_string_append_printf(left, "   %u hart%s   %" PRIu64 " MIPS   CPU %u%%", status.harts,
+                               status.harts == 1 ? "" : "s", status.rate / 1000000,
+                               status.busy_percent);
         g_string_append_printf(left, "%s%s", status.disk ? "   Disk" : "",
                                status.net ? "   Network" : "");
     }

@@ -8,7 +8,9 @@
 #include "platform/process.h"
 #include "platform/thread.h"
 
-#define SAMPLE_NS 250000000 /* how often the machine says what it does */
+#define SAMPLE_NS   250000000 /* how often the machine says what it does */
+#define COUNT_NS    20000000  /* how long its instructions are counted, once in so many samples */
+#define COUNT_EVERY 4
 
 struct console {
     struct vc *vc;
@@ -30,6 +32,8 @@ struct session {
     /* Of the machine's side. */
     const struct monitor_options *options;
     struct aio_timer sample;
+    unsigned samples;
+    bool counting;
     int64_t sampled_ns, cpu_ns;
     struct machine_traffic traffic;
 
@@ -108,6 +112,7 @@ static void session_publish(struct session *session)
     struct session_status *status = &session->status;
     status->state = machine_running(machine) ? SESSION_RUNNING : SESSION_PAUSED;
     status->harts = machine_hart_count(machine);
+    status->rate = machine_get_rate(machine);
     if (passed_ns >= SAMPLE_NS / 2) {
         status->busy_percent = (unsigned)((cpu_ns - session->cpu_ns) * 100 / passed_ns);
         session->sampled_ns = now_ns;
@@ -123,8 +128,21 @@ static void session_publish(struct session *session)
 static void session_sample(void *opaque)
 {
     struct session *session = opaque;
-    session_publish(session);
-    timer_mod(&session->sample, host_monotonic_ns() + SAMPLE_NS);
+    struct machine *machine = session->options->machine;
+    int64_t next_ns = SAMPLE_NS;
+    if (session->counting) {
+        session->counting = false;
+        machine_count_end(machine);
+        next_ns -= COUNT_NS;
+    } else {
+        session_publish(session);
+        session->counting = session->samples++ % COUNT_EVERY == 0;
+    }
+    if (session->counting) {
+        machine_count_begin(machine);
+        next_ns = COUNT_NS;
+    }
+    timer_mod(&session->sample, host_monotonic_ns() + next_ns);
 }
 
 /* Sets who is told of new pictures and of what the guest's input devices say. */

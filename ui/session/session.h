@@ -33,6 +33,7 @@ struct session_status {
     enum session_state state;
     unsigned harts;
     unsigned busy_percent; /* of one processor of the host */
+    uint64_t rate;         /* instructions a second, of all harts together */
     bool disk, net;        /* something went through since the last sample */
 };
 
