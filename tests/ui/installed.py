@@ -10,9 +10,10 @@ import sys
 import tempfile
 
 BUILD = pathlib.Path(sys.argv[1])
+METAINFO = pathlib.Path(__file__).resolve().parents[2] / "installer/posix/metainfo.xml.in"
 EXPECTED = """
 bin/tinamou bin/tinamouw share/man/man1/tinamou.1 share/man/man1/tinamouw.1
-share/applications/*.desktop share/metainfo/*.metainfo.xml
+share/applications/*.desktop
 share/icons/hicolor/scalable/apps/tinamou.svg share/icons/hicolor/16x16/apps/tinamou.png
 share/icons/hicolor/256x256/apps/tinamou.png
 share/bash-completion/completions/tinamou share/zsh/site-functions/_tinamou
@@ -39,6 +40,12 @@ def check(condition, what):
         sys.exit(f"not ok: {what}")
 
 
+def metainfo(name):
+    """AppStream's data as a distributor has it installed: see the option app_id."""
+    text = METAINFO.read_text().replace("@ID@", name).replace("@VERSION@", "1.0")
+    return text.replace("@URLS@", '  <url type="homepage">https://example.org/</url>\n')
+
+
 def main():
     missing = []
     with tempfile.TemporaryDirectory() as name:
@@ -47,6 +54,7 @@ def main():
                         root], check=True)
         for pattern in EXPECTED:
             check(len(list(root.glob(f"**/{pattern}"))) == 1, f"one {pattern}")
+        (root / "org.example.tinamou.metainfo.xml").write_text(metainfo("org.example.tinamou"))
         for command, pattern in CHECKS:
             if not shutil.which(command[0]):
                 missing.append(command[0])

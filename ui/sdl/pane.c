@@ -1,6 +1,7 @@
 /* A window of the desktop with its renderer: the main one, or that of one screen. */
 #include <string.h>
 
+#include "ui/sdl/icon.h"
 #include "ui/sdl/parts.h"
 
 #define GL_RENDERER 0x1f01 /* of glGetString */
@@ -26,6 +27,21 @@ static bool renderer_is_slow(SDL_Renderer *renderer)
     return false;
 }
 
+/* Where windows have an icon of their own: elsewhere the program's file has it, in all sizes. */
+static void pane_set_icon(const struct pane *pane)
+{
+    if (g_strcmp0(SDL_GetCurrentVideoDriver(), "x11") != 0) {
+        return;
+    }
+    SDL_Surface *surface = SDL_CreateRGBSurfaceWithFormatFrom(
+        (void *)icon.pixels, (int)icon.width, (int)icon.height, 32, (int)icon.width * 4,
+        SDL_PIXELFORMAT_ARGB8888);
+    if (surface) {
+        SDL_SetWindowIcon(pane->sdl, surface);
+        SDL_FreeSurface(surface);
+    }
+}
+
 bool pane_create(struct pane *pane, int width, int height)
 {
     Uint32 flags = SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
@@ -44,6 +60,7 @@ bool pane_create(struct pane *pane, int width, int height)
         pane_close(pane);
         return false;
     }
+    pane_set_icon(pane);
     SDL_SetWindowMinimumSize(pane->sdl, WIDTH_MIN, HEIGHT_MIN);
     return true;
 }

@@ -9,6 +9,7 @@
 #define WIDTH          1024 /* points of the content at first, as a GPU without a window has */
 #define HEIGHT         768
 #define TITLE_HEIGHT   32 /* of the desktop's own title bar, about */
+#define APPLICATION    "tinamou" /* the desktop entry's StartupWMClass */
 #define CONSOLE_WIDTH  80
 #define CONSOLE_HEIGHT 25
 
@@ -93,6 +94,8 @@ static void hints_set(void)
     SDL_SetHint(SDL_HINT_WINDOWS_DPI_SCALING, "1");
 #endif
     SDL_SetHint(SDL_HINT_APP_NAME, "Tinamou");
+    g_setenv("SDL_VIDEO_X11_WMCLASS", APPLICATION, FALSE); /* SDL 2 has no hints for these */
+    g_setenv("SDL_VIDEO_WAYLAND_WMCLASS", APPLICATION, FALSE);
 #ifdef SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE
     SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0"); /* the main one's button does */
 #endif
