@@ -230,6 +230,17 @@ static void dump_image(void)
     }
 }
 
+/* The backing image lies beside it, under the name that it has there. */
+static void dump_rename(void)
+{
+    g_autofree char *name = g_strdup_printf("%u-base", t.seed);
+    GError *error = NULL;
+    if (t.dump != NULL && t.backing != NULL) {
+        node_driver(t.node)->change_backing(t.node, name, "raw", &error);
+        g_assert_no_error(error);
+    }
+}
+
 static void co_random(void *opaque)
 {
     (void)opaque;
@@ -243,6 +254,7 @@ static void co_random(void *opaque)
     }
     step_reopen();
     step_check();
+    dump_rename();
     g_assert_cmpint(node_close(t.node), ==, 0);
     if (t.dump != NULL) {
         dump_image();
