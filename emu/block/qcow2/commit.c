@@ -76,9 +76,48 @@ static int commit_write_l1(struct qcow2 *q, const struct commit *commit)
     return result;
 }
 
+/* Counts one freed cluster down; whether nobody has it any more. */
+static int release_one(struct qcow2 *q, uint64_t cluster, bool table, bool *ret_unused)
+{
+    uint64_t left = 1;
+    int result = qcow2_refcount_add(q, cluster, -1);
+    if (result == 0) {
+        result = qcow2_refcount(q, cluster, &left);
+    }
+    *ret_unused = result == 0 && left == 0;
+    if (*ret_unused && table) {
+        slice_cache_drop(&q->tables, cluster << q->cluster_bits, q->cluster_size);
+    }
+    return result;
+}
+
+/* Clusters below each other whose room the host gets back at once. */
+struct room {
+    uint64_t first, count;
+};
+
+static void room_give(struct qcow2 *q, struct room *room)
+{
+    if (room->count > 0 && (node_flags(q->node) & NODE_RELEASE)) {
+        node_discard(q->file, room->first << q->cluster_bits, room->count << q->cluster_bits);
+    }
+    room->count = 0;
+}
+
+static void room_add(struct qcow2 *q, struct room *room, uint64_t cluster)
+{
+    if (cluster + 1 != room->first) {
+        room_give(q, room);
+    }
+    room->first = cluster;
+    room->count++;
+}
+
 /* Counts freed clusters down. A transfer that began while they were in use has ended. */
 static int commit_release(struct qcow2 *q, GArray *freed)
 {
+    struct room room = { 0 };
+    bool unused;
     int result = 0;
     if (freed->len == 0) {
         return 0;
@@ -87,22 +126,17 @@ static int commit_release(struct qcow2 *q, GArray *freed)
     co_mutex_lock(&q->lock);
     while (freed->len > 0 && result == 0) {
         struct freed *last = &g_array_index(freed, struct freed, freed->len - 1);
-        uint64_t cluster = last->cluster + last->count - 1, left = 1;
-        result = qcow2_refcount_add(q, cluster, -1);
-        if (result == 0) {
-            result = qcow2_refcount(q, cluster, &left);
-        }
-        if (result == 0 && left == 0 && last->table) {
-            slice_cache_drop(&q->tables, cluster << q->cluster_bits, q->cluster_size);
-        }
-        if (result == 0 && left == 0 && (node_flags(q->node) & NODE_RELEASE)) {
-            node_discard(q->file, cluster << q->cluster_bits, q->cluster_size);
+        uint64_t cluster = last->cluster + last->count - 1;
+        result = release_one(q, cluster, last->table, &unused);
+        if (unused) {
+            room_add(q, &room, cluster);
         }
         q->freed_clusters--;
         if (--last->count == 0) {
             g_array_set_size(freed, freed->len - 1);
         }
     }
+    room_give(q, &room);
     co_mutex_unlock(&q->lock);
     return result;
 }

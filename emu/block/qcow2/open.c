@@ -167,14 +167,14 @@ static bool open_allowed(struct qcow2 *q, const struct node_options *options, GE
     if (write && (q->header.incompatible & INCOMPATIBLE_CORRUPT)) {
         return host_error_set(error, HOST_ERROR_OTHER,
                               "%s: the image is marked corrupt and can only be read; "
-                              "check it with `img check -r all`",
+                              "check it with 'tinamou img check -r all'",
                               path);
     }
     q->external = (q->header.incompatible & INCOMPATIBLE_DATA_FILE) != 0;
     if (q->external && options->data_file == NULL) {
         return host_error_set(error, HOST_ERROR_DENIED,
                               "%s: the image keeps its data in another file ('%s'), which is only "
-                              "opened if you name it: data-file=PATH",
+                              "opened if you name it: data-file.filename=PATH",
                               path, q->data_name != NULL ? q->data_name : "");
     }
     if (!q->external && options->data_file != NULL) {
@@ -264,7 +264,7 @@ static bool open_repair(struct qcow2 *q, GError **error)
     if (check.errors > 0 || check.corruptions > check.corruptions_fixed) {
         return host_error_set(error, HOST_ERROR_OTHER,
                               "%s: the image was not closed cleanly and cannot be repaired by "
-                              "itself; look at it with `img check`",
+                              "itself; look at it with 'tinamou img check'",
                               node_path(q->node));
     }
     result = qcow2_set_dirty(q, false);
