@@ -32,6 +32,7 @@ struct machine_drive {
     char *path;
     char *serial;
     char *format;         /* NULL: by what the image says */
+    char *data_file;      /* where a qcow2 image keeps its data; NULL: in itself */
     uint64_t memory_size; /* with no path: a disk in memory of so many bytes, which is lost */
     bool read_only, snapshot, discard;
     enum block_cache cache;

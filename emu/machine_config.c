@@ -8,6 +8,7 @@ static void drive_free(void *opaque)
     g_free(drive->path);
     g_free(drive->serial);
     g_free(drive->format);
+    g_free(drive->data_file);
     g_free(drive);
 }
 

@@ -72,6 +72,7 @@ static bool machine_open_drive(struct machine *machine, const struct machine_con
         .path = drive->path,
         .memory_size = drive->memory_size,
         .format = drive->format,
+        .data_file = drive->data_file,
         .read_only = drive->read_only,
         .snapshot = drive->snapshot,
         .discard = drive->discard,

@@ -12,7 +12,7 @@ enum drive_media { MEDIA_DISK, MEDIA_CDROM };
 enum drive_discard { DISCARD_IGNORE, DISCARD_OFF, DISCARD_UNMAP, DISCARD_ON };
 
 struct drive_keys {
-    char *file, *id, *format, *serial;
+    char *file, *id, *format, *serial, *data_file;
     unsigned interface, cache, media, discard, detect_zeroes, on_read_error, on_write_error;
     uint64_t unit;
     uint64_t bytes[THROTTLE_KINDS], requests[THROTTLE_KINDS];
@@ -43,7 +43,9 @@ static const struct key_row drive_rows[] = {
     { "if", KEY_CHOICE, DRIVE(interface), "how it is attached; none: by -device", interfaces, 0 },
     { "unit", KEY_NUMBER, DRIVE(unit), "which flash bank, 0 or 1", NULL, 1 },
     { "id", KEY_STRING, DRIVE(id), "its name for -device", NULL, 0 },
-    { "format", KEY_STRING, DRIVE(format), "raw", NULL, 0 },
+    { "format", KEY_STRING, DRIVE(format), "raw or qcow2; guessed if not said", NULL, 0 },
+    { "data-file.filename", KEY_STRING, DRIVE(data_file), "where a qcow2 image keeps its data",
+      NULL, 0 },
     { "readonly", KEY_SWITCH, DRIVE(read_only), "the guest cannot write", NULL, 0 },
     { "read-only", KEY_SWITCH, DRIVE(read_only), "the same", NULL, 0 },
     { "snapshot", KEY_SWITCH, DRIVE(snapshot), "forget at the end what was written", NULL, 0 },
@@ -120,6 +122,7 @@ static void drive_add(struct plan *plan, const struct drive_keys *keys)
     drive->read_only = keys->read_only || keys->media == MEDIA_CDROM;
     drive->snapshot = keys->snapshot;
     drive->format = g_strdup(keys->format);
+    drive->data_file = g_strdup(keys->data_file);
     drive->discard = keys->discard >= DISCARD_UNMAP;
     drive->cache = keys->cache; /* these have the order of their names above */
     drive->detect_zeroes = keys->detect_zeroes;

@@ -381,6 +381,7 @@ static void block_work_open(void *opaque)
     g_autofree char *memory = g_strdup_printf("memory:%" PRIu64, options->memory_size);
     const struct node_options node = { .path = options->path != NULL ? options->path : memory,
                                        .format = options->path != NULL ? options->format : "memory",
+                                       .data_file = options->data_file,
                                        .flags = block_node_flags(options) };
     struct block_node *root = node_open(work->block->ctx, work->pool, &node, work->error);
     if (root != NULL && node_size(root) == 0) {

@@ -73,9 +73,10 @@ struct block_request {
 };
 
 struct block_options {
-    const char *path;     /* NULL: there is no image, all of the disk is in memory, */
-    uint64_t memory_size; /* this many bytes of it, zeros at first */
-    const char *format;   /* NULL: by what the image says */
+    const char *path;      /* NULL: there is no image, all of the disk is in memory, */
+    uint64_t memory_size;  /* this many bytes of it, zeros at first */
+    const char *format;    /* NULL: by what the image says */
+    const char *data_file; /* external data file of a qcow2 image; NULL: none */
     bool read_only;
     bool snapshot; /* writes go to memory and are lost at the end (-snapshot) */
     bool discard;  /* the host takes room back that the guest does not need any more */
