@@ -101,26 +101,47 @@ Function RemoveOldFiles
     ${EndIf}
     ${TrimNewLines} $R1 $R1
     ${If} $R1 != ""
-    ${AndIf} $R1 != "installed.txt" ; it is open, and will be overwritten
+    ${AndIf} $R1 != "installed.txt" ; it is open, and will be replaced
       Delete "$INSTDIR\$R1"
     ${EndIf}
   ${Loop}
   FileClose $R0
 FunctionEnd
 
+Function RefuseErrors
+  ${If} ${Errors}
+    DetailPrint "A file could not be written to $INSTDIR."
+    Abort
+  ${EndIf}
+FunctionEnd
+
+; A file that cannot be extracted ends the installation where it is.
+Function .onInstFailed
+  SetOutPath "$TEMP"
+  RMDir /r "$INSTDIR\new"
+  RMDir "$INSTDIR" ; only when nothing else is in it
+  SetErrorLevel 2
+FunctionEnd
+
+; All is extracted beside what is there before that is touched: a disk that gets full leaves the
+; version that was there.
 Section "Tinamou" section_program
   SectionIn RO
   Call RefuseRunning
   SetShellVarContext current
-  Call RemoveOldFiles
+  RMDir /r "$INSTDIR\new"
   ClearErrors
   !include "${LISTS}/install.nsh"
-  WriteUninstaller "$INSTDIR\uninstall.exe"
-  ${If} ${Errors}
-    DetailPrint "A file could not be written to $INSTDIR."
-    SetErrorLevel 2
-    Abort
-  ${EndIf}
+  WriteUninstaller "$INSTDIR\new\uninstall.exe"
+  Call RefuseErrors
+  Call RemoveOldFiles
+  Delete "$INSTDIR\uninstall.exe"
+  SetOutPath "$INSTDIR"
+  ClearErrors
+  !include "${LISTS}/move.nsh"
+  Rename "$INSTDIR\new\uninstall.exe" "$INSTDIR\uninstall.exe"
+  Call RefuseErrors
+  RMDir /r "$INSTDIR\new"
   WriteRegStr HKCU "${OPTIONS_KEY}" "Folder" "$INSTDIR"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayName" "Tinamou"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayVersion" "${VERSION}"

@@ -184,6 +184,38 @@ def round_trip(setups, version, folder, places, work):
     check(after == keys, f"registry: {set(after.items()) ^ set(keys.items())}")
 
 
+def contents(folder):
+    """Every file of a folder and what is in it."""
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def check_full_disk(setups, archive, version):
+    """A disk that gets full leaves the version that was there, or nothing."""
+    folder = r"C:\full\Tinamou"
+    disk = host_path(folder).parent
+    disk.mkdir()
+    with zipfile.ZipFile(archive) as files:
+        size = sum(file.file_size for file in files.infolist())
+    for limit, there in ((size // 2, False), (size * 7 // 4, True)):
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={limit}", "tmpfs", disk]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
+            print("skipped the full disk: nobody but root may mount a small one")
+            break
+        try:
+            if there:
+                setup(setups[0], folder=folder)
+            before = contents(disk)
+            setup(setups[1], folder=folder, status=2)
+            check(contents(disk) == before, f"the disk as before: {list(disk.rglob('*'))}")
+            if there:
+                check(version in wine(host_path(folder) / "tinamou.exe", "--version"), "it runs")
+                uninstall(host_path(folder))
+            check(not list(disk.iterdir()), f"nothing is left: {list(disk.rglob('*'))}")
+        finally:
+            subprocess.run(["umount", disk], check=True)
+    disk.rmdir()
+
+
 def check_portable(archive, places):
     """The archive runs from anywhere, and keeps to its folder."""
     folder = host_path(FOREIGN).parent
@@ -219,6 +251,7 @@ def main():
             began = time.monotonic()
             round_trip((built[0], after[0]), version, folder, places, work)
             print(f"ok {folder} in {time.monotonic() - began:.1f} s", flush=True)
+        check_full_disk((built[0], after[0]), built[1], version)
         check_portable(built[1], places)
 
 
