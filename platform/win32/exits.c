@@ -70,7 +70,11 @@ static void crash_report(EXCEPTION_POINTERS *pointers)
 
 static LONG WINAPI on_crash(EXCEPTION_POINTERS *what)
 {
+    DWORD code = what->ExceptionRecord->ExceptionCode;
     crash_report(what);
+    if (code == EXCEPTION_STACK_OVERFLOW) {
+        TerminateProcess(GetCurrentProcess(), code); /* Wine has no stack left, and says 0 */
+    }
     return filter_before ? filter_before(what) : EXCEPTION_CONTINUE_SEARCH;
 }
 
