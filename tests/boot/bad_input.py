@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import os
 import pathlib
+import shutil
 import socket
 import struct
 import subprocess
@@ -112,8 +113,12 @@ CASES = [
     ("harts that are a word", kernel("good.elf", "-smp", "two"), "two"),
     ("drive missing", drive("if=virtio,format=raw,file=absent"), "absent"),
     ("drive is a folder", drive("if=virtio,format=raw,file=folder"), "folder"),
+    ("drive empty", drive("if=virtio,format=raw,file=small"), "'small' is empty.*create"),
     ("drive option unknown", drive("if=virtio,format=raw,file=disk,sped=1"), "sped"),
     ("drive form unknown", drive("if=virtio,format=row,file=disk"), "row"),
+    ("drive on no thread", kernel("good.elf", "-drive", "if=none,id=d,format=raw,file=disk",
+                                  "-device", "virtio-blk-device,drive=d,iothread=io"),
+     "iothread.*'io'"),
     ("drive of no device", kernel("good.elf", "-device", "virtio-blk-device,drive=d0"), "d0"),
     ("two drives of one name", drive("if=none,id=d,format=raw,file=disk", "-drive",
                                      "if=none,id=d,format=raw,file=disk"), r"\bd\b"),
@@ -160,7 +165,38 @@ def locked_check(emulator, folder):
             print("not checked: a read-only disk (another user cannot run this emulator)")
             return
     arguments = drive("if=virtio,format=raw,file=locked")
-    case_check([*user, *emulator], folder, arguments, "locked")
+    return case_check([*user, *emulator], folder, arguments, "'locked'.*readonly=on")
+
+
+def is_windows(emulator):
+    """Whether the emulator is a program for Windows, which has neither such pipes nor locks."""
+    return any(str(word).endswith(".exe") for word in emulator)
+
+
+def pipe_check(emulator, folder):
+    """A pipe, which must not be waited for."""
+    if is_windows(emulator):
+        return
+    with tempfile.TemporaryDirectory(prefix="tinamou-") as other:
+        path = os.path.join(other, "pipe")
+        os.mkfifo(path)
+        case_check(emulator, folder, drive(f"if=virtio,format=raw,file={path}"), "pipe")
+
+
+def shared_check(emulator, folder):
+    """A disk that QEMU's tool has open for writing."""
+    if is_windows(emulator) or not shutil.which("qemu-io"):
+        print("not checked: a disk in use by QEMU's tools")
+        return
+    for options in ("", ",readonly=on"):
+        with subprocess.Popen(["qemu-io", "-f", "raw", os.path.join(folder, "disk")],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            other.stdin.write(b"length\n")
+            other.stdin.flush()
+            other.stdout.readline()
+            case_check(emulator, folder, drive(f"if=virtio,format=raw,file=disk{options}"),
+                       f"'disk' is in use by process {other.pid}")
+            other.stdin.close()
 
 
 def bad_input(emulator):
@@ -174,7 +210,9 @@ def bad_input(emulator):
         checks = [(name, lambda a=arguments, w=wanted: case_check(emulator, folder, a, w))
                   for name, arguments, wanted in CASES]
         checks += [("port in use", lambda: port_check(emulator, folder)),
-                   ("disk read-only", lambda: locked_check(emulator, folder))]
+                   ("disk read-only", lambda: locked_check(emulator, folder)),
+                   ("disk is a pipe", lambda: pipe_check(emulator, folder)),
+                   ("disk in use", lambda: shared_check(emulator, folder))]
         for name, check in checks:
             try:
                 said = check()
