@@ -31,10 +31,11 @@ static const char *const on_errors[] = { "report", "ignore", "stop", "enospc", N
 #define FLASH_BANKS  2
 #define DRIVE(field) offsetof(struct drive_keys, field)
 
-/* How much a second; QEMU's names. */
-#define LIMIT(name, field, help)                                                                   \
+/* How much a second; QEMU knows two names for each. */
+#define LIMIT(name, old_name, field, help)                                                         \
+    { "throttling." name, KEY_NUMBER, DRIVE(field), help, NULL, LIMIT_MAX },                       \
     {                                                                                              \
-        "throttling." name, KEY_NUMBER, DRIVE(field), help, NULL, LIMIT_MAX                        \
+        old_name, KEY_NUMBER, DRIVE(field), "the same", NULL, LIMIT_MAX                            \
     }
 #define LIMIT_MAX 1000000000000000ull
 
@@ -58,12 +59,12 @@ static const struct key_row drive_rows[] = {
       detects, 0 },
     { "werror", KEY_CHOICE, DRIVE(on_write_error), "what a write that fails does", on_errors, 0 },
     { "rerror", KEY_CHOICE, DRIVE(on_read_error), "what a read that fails does", on_errors, 0 },
-    LIMIT("bps-total", bytes[THROTTLE_TOTAL], "bytes a second"),
-    LIMIT("bps-read", bytes[THROTTLE_READ], "the same of reads"),
-    LIMIT("bps-write", bytes[THROTTLE_WRITE], "the same of writes"),
-    LIMIT("iops-total", requests[THROTTLE_TOTAL], "requests a second"),
-    LIMIT("iops-read", requests[THROTTLE_READ], "the same of reads"),
-    LIMIT("iops-write", requests[THROTTLE_WRITE], "the same of writes"),
+    LIMIT("bps-total", "bps", bytes[THROTTLE_TOTAL], "bytes a second"),
+    LIMIT("bps-read", "bps_rd", bytes[THROTTLE_READ], "of reads alone"),
+    LIMIT("bps-write", "bps_wr", bytes[THROTTLE_WRITE], "of writes alone"),
+    LIMIT("iops-total", "iops", requests[THROTTLE_TOTAL], "requests a second"),
+    LIMIT("iops-read", "iops_rd", requests[THROTTLE_READ], "of reads alone"),
+    LIMIT("iops-write", "iops_wr", requests[THROTTLE_WRITE], "of writes alone"),
     { NULL, KEY_FIXED, 0, NULL, NULL, 0 },
 };
 
