@@ -14,7 +14,7 @@ enum drive_discard { DISCARD_IGNORE, DISCARD_OFF, DISCARD_UNMAP, DISCARD_ON };
 struct drive_keys {
     char *file, *id, *format, *serial, *data_file;
     unsigned interface, cache, media, discard, detect_zeroes, on_read_error, on_write_error;
-    uint64_t unit;
+    uint64_t unit, index;
     uint64_t bytes[THROTTLE_KINDS], requests[THROTTLE_KINDS];
     bool read_only, snapshot;
 };
@@ -29,6 +29,8 @@ static const char *const detects[] = { "off", "on", "unmap", NULL };
 static const char *const on_errors[] = { "report", "ignore", "stop", "enospc", NULL };
 
 #define FLASH_BANKS  2
+#define INDEX_MAX    31
+#define INDEX_UNSAID UINT64_MAX
 #define DRIVE(field) offsetof(struct drive_keys, field)
 
 /* How much a second; QEMU knows two names for each. */
@@ -43,6 +45,7 @@ static const struct key_row drive_rows[] = {
     { "file", KEY_STRING, DRIVE(file), "the image", NULL, 0 },
     { "if", KEY_CHOICE, DRIVE(interface), "how it is attached; none: by -device", interfaces, 0 },
     { "unit", KEY_NUMBER, DRIVE(unit), "which flash bank, 0 or 1", NULL, 1 },
+    { "index", KEY_NUMBER, DRIVE(index), "as unit; disks keep their order", NULL, INDEX_MAX },
     { "id", KEY_STRING, DRIVE(id), "its name for -device", NULL, 0 },
     { "format", KEY_STRING, DRIVE(format), "raw or qcow2; guessed if not said", NULL, 0 },
     { "data-file.filename", KEY_STRING, DRIVE(data_file), "where a qcow2 image keeps its data",
@@ -141,9 +144,17 @@ static void drive_add(struct plan *plan, const struct drive_keys *keys)
 
 bool option_drive(struct plan *plan, const char *value, GError **error)
 {
-    struct drive_keys keys = { .unit = FLASH_BANKS, .on_write_error = ON_ERROR_ENOSPC };
+    struct drive_keys keys = { .unit = FLASH_BANKS,
+                               .index = INDEX_UNSAID,
+                               .on_write_error = ON_ERROR_ENOSPC };
     bool taken = keys_parse("-drive", value, NULL, drive_rows, &keys, error) &&
                  drive_check(plan, &keys, error);
+    if (taken && keys.interface == IF_PFLASH && keys.index != INDEX_UNSAID) {
+        keys.unit = keys.index;
+        taken = keys.unit < FLASH_BANKS ||
+                usage_error(error, "-drive: there are flash banks 0 and 1, and no index=%u",
+                            (unsigned)keys.index);
+    }
     if (taken && keys.interface == IF_PFLASH) {
         taken = drive_add_flash(plan, &keys, error);
     } else if (taken) {

@@ -62,6 +62,7 @@ static const struct {
     { "-drive file=x,sped=1", "unknown property 'sped'" },
     { "-drive file=x,format=raw,cache=fast", "cache=fast" },
     { "-drive file=x,format=raw,werror=panic", "enospc" },
+    { "-drive file=x,format=raw,if=pflash,index=2", "banks 0 and 1" },
     { "-object iothread,id=io -drive file=x,format=raw,if=none,id=d -device "
       "virtio-blk-device,drive=d,iothread=oi",
       "-object iothread" },

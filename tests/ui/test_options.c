@@ -122,6 +122,28 @@ static void test_implied_devices(void)
     plan_clear(&plan);
 }
 
+/* A disk's limits and what it does about errors, by both names of QEMU; flash banks by number. */
+static void test_drives(void)
+{
+    struct plan plan;
+    plan_of(&plan, "-drive file=a,format=raw,iops=100,throttling.bps-read=5000,bps_wr=7,index=3 "
+                   "-drive file=b,format=raw,werror=stop,rerror=ignore,cache=none "
+                   "-drive file=c,format=raw,if=pflash,index=1 "
+                   "-drive file=d,format=raw,if=pflash");
+    const struct machine_drive *a = plan.config.drives->pdata[0], *b = plan.config.drives->pdata[1];
+    g_assert_cmpuint(a->limits.requests[THROTTLE_TOTAL], ==, 100);
+    g_assert_cmpuint(a->limits.bytes[THROTTLE_READ], ==, 5000);
+    g_assert_cmpuint(a->limits.bytes[THROTTLE_WRITE], ==, 7);
+    g_assert_cmpint(a->on_write_error, ==, ON_ERROR_ENOSPC);
+    g_assert_cmpint(a->on_read_error, ==, ON_ERROR_REPORT);
+    g_assert_cmpint(b->on_write_error, ==, ON_ERROR_STOP);
+    g_assert_cmpint(b->on_read_error, ==, ON_ERROR_IGNORE);
+    g_assert_cmpint(b->cache, ==, CACHE_NONE);
+    g_assert_cmpstr(plan.config.flash[0].path, ==, "d");
+    g_assert_cmpstr(plan.config.flash[1].path, ==, "c");
+    plan_clear(&plan);
+}
+
 /* Where serial port and monitor end up. */
 static const struct {
     const char *line;
@@ -193,8 +215,7 @@ static void test_accel(void)
     plan_of(&plan, "-accel jit,off=merge:fold,bisect=7,hot=3,cache=8M,dump=blocks.txt,perf=on");
     const struct jit_options *jit = &plan.config.jit;
     g_assert_cmpstr(plan.config.engine, ==, "jit");
-    g_assert_cmphex(jit->passes, ==,
-                    IR_PASSES_ALL & ~(IR_PASS_BIT(merge) | IR_PASS_BIT(fold)));
+    g_assert_cmphex(jit->passes, ==, IR_PASSES_ALL & ~(IR_PASS_BIT(merge) | IR_PASS_BIT(fold)));
     g_assert_cmpuint(jit->bisect, ==, 7);
     g_assert_cmpuint(jit->hot, ==, 3);
     g_assert_cmpuint(jit->segment_size * JIT_SEGMENTS, ==, 8 << 20);
@@ -278,7 +299,7 @@ static void desktop_of(struct plan *plan, const char *line)
 
 static void test_desktop(void)
 {
-    static const enum machine_device_kind all[] = { DEVICE_GPU, DEVICE_INPUT, DEVICE_INPUT,
+    static const enum machine_device_kind all[] = { DEVICE_GPU,   DEVICE_INPUT,   DEVICE_INPUT,
                                                     DEVICE_SOUND, DEVICE_CONSOLE, DEVICE_BLK };
     struct plan plan;
     desktop_of(&plan, "-drive file=a.img,format=raw");
@@ -377,6 +398,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/desktop", test_desktop);
     g_test_add_func("/options/input-devices", test_input_devices);
     g_test_add_func("/options/implied-devices", test_implied_devices);
+    g_test_add_func("/options/drives", test_drives);
     g_test_add_func("/options/streams", test_streams);
     g_test_add_func("/options/socket", test_socket_options);
     g_test_add_func("/options/console", test_console);
