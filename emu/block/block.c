@@ -472,6 +472,19 @@ bool block_resize(struct block *block, uint64_t size, GError **error)
     return work.done;
 }
 
+static void block_work_limit(void *opaque)
+{
+    struct block_work *work = opaque;
+    throttle_set(&work->block->throttle, &work->options->limits);
+}
+
+void block_set_limits(struct block *block, const struct throttle_limits *limits)
+{
+    const struct block_options options = { .limits = *limits };
+    struct block_work work = { .block = block, .options = &options };
+    block_run(block->ctx, block_work_limit, &work);
+}
+
 void block_set_resized(struct block *block, block_resized_fn *resized, void *opaque)
 {
     block->resized = resized;

@@ -148,6 +148,9 @@ void block_resume(struct block *block);
 /* Changes the length of disk and image; `error` says why it cannot be. Not in a coroutine. */
 bool block_resize(struct block *block, uint64_t size, GError **error);
 
+/* Other limits from now on. Where resizing may be called. */
+void block_set_limits(struct block *block, const struct throttle_limits *limits);
+
 /* Called on the home thread after the length changed. */
 typedef void block_resized_fn(void *opaque);
 

@@ -1,5 +1,7 @@
 #include "emu/block/throttle.h"
 
+#include <string.h>
+
 #include <glib.h>
 
 #define SECOND_NS INT64_C(1000000000)
@@ -59,15 +61,32 @@ void throttle_wait(struct throttle *throttle, bool write, uint64_t bytes)
         until_ns = MAX(until_ns, MAX(bytes_ns, requests_ns));
     }
     if (until_ns > now_ns) {
+        throttle->asleep[write] = true;
         co_sleep_until(&throttle->sleep[write], aio_clock_host(), until_ns);
+        throttle->asleep[write] = false;
     }
     co_mutex_unlock(&throttle->turn[write]);
+}
+
+static void throttle_wake(struct throttle *throttle)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (throttle->asleep[i]) {
+            co_sleep_wake(&throttle->sleep[i]);
+        }
+    }
+}
+
+void throttle_set(struct throttle *throttle, const struct throttle_limits *limits)
+{
+    throttle->limits = *limits;
+    memset(throttle->bytes_next_ns, 0, sizeof(throttle->bytes_next_ns));
+    memset(throttle->requests_next_ns, 0, sizeof(throttle->requests_next_ns));
+    throttle_wake(throttle);
 }
 
 void throttle_release(struct throttle *throttle)
 {
     throttle->off = true;
-    for (unsigned i = 0; i < 2; i++) {
-        co_sleep_wake(&throttle->sleep[i]);
-    }
+    throttle_wake(throttle);
 }

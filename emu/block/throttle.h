@@ -25,10 +25,14 @@ struct throttle {
     int64_t bytes_next_ns[THROTTLE_KINDS], requests_next_ns[THROTTLE_KINDS];
     struct co_mutex turn[2]; /* reads, writes: one waits for its time, the others for him */
     struct co_sleep sleep[2];
+    bool asleep[2];
 };
 
 /* Sets it up. */
 void throttle_init(struct throttle *throttle, const struct throttle_limits *limits);
+
+/* Other limits from now on; who waits for his time goes on. */
+void throttle_set(struct throttle *throttle, const struct throttle_limits *limits);
 
 /* Ends it; nobody waits. */
 void throttle_finish(struct throttle *throttle);

@@ -69,3 +69,30 @@ void monitor_block_resize(struct monitor_call *call)
         g_string_append_printf(call->out, "%s\n", error->message);
     }
 }
+
+/* QEMU's order: bytes, then requests; of all, of reads, of writes. */
+void monitor_block_limit(struct monitor_call *call)
+{
+    struct throttle_limits limits = { 0 };
+    const char *id = call->words[0];
+    struct block *block = id ? machine_block(call->options->machine, id) : NULL;
+    if (!id || g_strv_length((char **)call->words) != 1 + 2 * THROTTLE_KINDS) {
+        g_string_append(call->out, "block_set_io_throttle DISK BPS BPS_RD BPS_WR IOPS IOPS_RD "
+                                   "IOPS_WR: six numbers, 0 for no limit\n");
+        return;
+    }
+    if (!block) {
+        g_string_append_printf(call->out, "there is no disk '%s'; 'info block' lists them\n", id);
+        return;
+    }
+    for (unsigned i = 0; i < 2 * THROTTLE_KINDS; i++) {
+        uint64_t *limit =
+            i < THROTTLE_KINDS ? &limits.bytes[i] : &limits.requests[i % THROTTLE_KINDS];
+        const char *text = call->words[1 + i];
+        if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT64, limit, NULL)) {
+            g_string_append_printf(call->out, "'%s' is no number\n", text);
+            return;
+        }
+    }
+    block_set_limits(block, &limits);
+}

@@ -95,6 +95,8 @@ const struct monitor_command monitor_commands[] = {
     { "xp", NULL, "/FORMAT ADDRESS", "show physical memory", monitor_examine_physical },
     { "block_resize", NULL, "DISK SIZE", "change the length of a disk and its image",
       monitor_block_resize },
+    { "block_set_io_throttle", NULL, "DISK BPS RD WR IOPS RD WR",
+      "limit what a disk does in a second; 0: no limit", monitor_block_limit },
     { "screendump", NULL, "FILE [-f png|ppm] [SCREEN]", "write what a screen shows to a file",
       monitor_screendump },
     { "screen_resize", NULL, "WIDTHxHEIGHT|off [SCREEN]", "ask the guest for another size",

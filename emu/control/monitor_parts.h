@@ -55,6 +55,8 @@ const struct machine_device *monitor_device_of(const struct machine_config *conf
                                                const char *backend);
 /* info block */
 void monitor_info_block(struct monitor_call *call);
+/* block_set_io_throttle */
+void monitor_block_limit(struct monitor_call *call);
 /* block_resize */
 void monitor_block_resize(struct monitor_call *call);
 

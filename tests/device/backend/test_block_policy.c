@@ -208,6 +208,27 @@ static void test_closing_ignores_limits(void)
     g_assert_cmpint(b.result, ==, 0);
 }
 
+/* New limits hold for who waits already. */
+static void test_new_limits(void)
+{
+    uint8_t data[512] = { 3 };
+    struct block_request request[3];
+    struct host_vec vec = { data, sizeof(data) };
+    setup((struct block_options){ .format = "raw", .limits.bytes[THROTTLE_WRITE] = 1 });
+    for (unsigned i = 0; i < 3; i++) {
+        request[i] = request_of(BLOCK_WRITE, &vec, i * 512);
+        block_submit(b.block, &request[i]);
+    }
+    while (b.done < 1) {
+        aio_poll(b.ctx, true);
+    }
+    g_assert_cmpuint(block_in_flight(b.block), ==, 2);
+    block_set_limits(b.block, &(struct throttle_limits){ .requests[THROTTLE_TOTAL] = 1000 });
+    block_drain(b.block);
+    g_assert_cmpuint(b.done, ==, 3);
+    finish();
+}
+
 static void resized(void *opaque)
 {
     (void)opaque;
@@ -257,6 +278,7 @@ int main(int argc, char **argv)
     g_test_add_func("/policy/stop-without-resume", test_stop_without_resume);
     g_test_add_func("/policy/cancel-copied", test_cancel_copied);
     g_test_add_func("/policy/limits", test_limits);
+    g_test_add_func("/policy/new-limits", test_new_limits);
     g_test_add_func("/policy/closing-ignores-limits", test_closing_ignores_limits);
     g_test_add_func("/policy/resize", test_resize);
     g_test_add_func("/policy/refused", test_refused);
