@@ -11,8 +11,8 @@
 #include "emu/block/driver.h"
 #include "platform/error.h"
 
-#define QUICK_SIZE_MAX 65536u  /* more would hold the loop for too long, */
-#define QUICK_PASS_MAX 262144u /* and so would this in one pass of it */
+#define QUICK_SIZE_MAX 131072u /* more would hold the loop for too long, */
+#define QUICK_PASS_MAX 524288u /* and so would this in one pass of it */
 #define QUICK_MISSES   16u
 #define FILL_SIZE      65536u
 #define ALIGNMENT_MAX  4096u
