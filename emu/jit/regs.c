@@ -195,7 +195,7 @@ static bool regs_home_is_free(const struct regs *regs, unsigned guest)
     return !regs_is_needed(regs, regs->in_home[guest]);
 }
 
-static int regs_hint(struct regs *regs, uint16_t value)
+static int regs_hint(const struct regs *regs, uint16_t value)
 {
     const struct ir_ins *next = &regs->block->ins[value + 1];
     enum ir_op put = regs->floating ? IR_PUTF : IR_PUT;
@@ -252,6 +252,12 @@ void regs_define(struct regs *regs, uint16_t value, int temp)
     regs->reserved &= ~(1u << temp);
     regs_hold(regs, value, temp);
     regs->locked |= 1u << temp;
+}
+
+bool regs_overwrites(const struct regs *regs, uint16_t value, uint16_t operand)
+{
+    int guest = regs_hint(regs, value);
+    return guest != REGS_NONE && regs->in_home[guest] == operand;
 }
 
 int regs_write_over(struct regs *regs, uint16_t value, uint16_t over)

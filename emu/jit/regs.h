@@ -76,8 +76,12 @@ int regs_write_hint(struct regs *regs, uint16_t value);
  * operation. */
 int regs_write_fresh(struct regs *regs, uint16_t value);
 
-/* The same for one whose operand `over` is overwritten, which is best, or copied first.
- * IR_NONE: no operand may be. */
+/* Whether the present operation, which makes `value`, may do so in the register of an operand: a
+ * PUT that follows wants it there. */
+bool regs_overwrites(const struct regs *regs, uint16_t value, uint16_t operand);
+
+/* The same as regs_write for one whose operand `over` is overwritten, which is best, or copied
+ * first. IR_NONE: no operand may be. */
 int regs_write_over(struct regs *regs, uint16_t value, uint16_t over);
 
 /* Declares that the value is now in temporary `temp`, which the caller had taken. */

@@ -53,11 +53,18 @@ static bool bisect_wrong(struct bisect *bisect, const struct jit_options *option
     return wrong;
 }
 
-/* Blanks items [from, to) if the program stays wrong. */
+/* Blanks items [from, to) if the program stays wrong. Sequences are blanked whole: the rest of one
+ * might store anywhere, and change code that no fence.i follows. */
 static void bisect_blank(struct bisect *bisect, unsigned from, unsigned to)
 {
     static struct program_item saved[PROGRAM_ITEMS_MAX];
     struct program *program = &bisect->program;
+    while (program->item[from].inner) {
+        from--;
+    }
+    while (program->item[to].inner) {
+        to++;
+    }
     memcpy(saved, program->item, sizeof saved);
     for (unsigned i = from; i < to; i++) {
         program_blank(&program->item[i]);

@@ -13,11 +13,7 @@
 
 #include "emu/riscv/decode.h"
 #include "emu/riscv/hart.h"
-
-#define REG_DATA   5
-#define REG_BUDGET 31
-#define REG_AT     10
-#define REG_AT2    11
+#include "tests/jit/program_maker.h"
 
 uint64_t program_random(uint64_t *state)
 {
@@ -57,15 +53,7 @@ void program_finish(struct program *program)
     program_add(program, program_insn(INSN_jal, 0, 0, 0, 0));
 }
 
-/* A program under construction. */
-struct maker {
-    struct program *program;
-    uint64_t state;
-    unsigned limit; /* items of the random part */
-    bool plain;
-};
-
-static unsigned maker_pick(struct maker *maker, unsigned limit)
+unsigned maker_pick(struct maker *maker, unsigned limit)
 {
     return program_pick(&maker->state, limit);
 }
@@ -77,23 +65,14 @@ static uint8_t maker_target(struct maker *maker)
     return (uint8_t)(reg >= 5 && reg <= 7 ? reg + 7 : reg == REG_BUDGET ? 30 : reg);
 }
 
-static struct program_item *maker_item(struct maker *maker, uint8_t length)
+struct program_item *maker_item(struct maker *maker, uint8_t length)
 {
     struct program_item *item = &maker->program->item[maker->program->count++];
     *item = (struct program_item){ .length = length };
     return item;
 }
 
-static struct program_item *add(struct maker *maker, enum isa_row_id id, unsigned rd,
-                                unsigned rs1, unsigned rs2, int32_t imm)
-{
-    struct program_item *item = maker_item(maker, 4);
-    item->insn = program_insn(id, rd, rs1, rs2, imm);
-    return item;
-}
-
-/* An item somewhere behind the next few. */
-static uint16_t maker_forward(struct maker *maker)
+uint16_t maker_forward(struct maker *maker)
 {
     return (uint16_t)(maker->program->count + 1 + maker_pick(maker, 8));
 }
@@ -139,8 +118,7 @@ static bool is_reserving(enum isa_uop uop)
     return uop_has_prefix(uop, prefixes);
 }
 
-/* The offset of data that is mostly aligned to 8, and anywhere else now and then. */
-static int32_t maker_offset(struct maker *maker)
+int32_t maker_offset(struct maker *maker)
 {
     return (int32_t)maker_pick(maker, 200) * 8 + (maker_pick(maker, 16) == 0 ? 4 : 0) +
            (maker_pick(maker, 32) == 0 ? 1 : 0);
@@ -366,64 +344,6 @@ static void add_csr(struct maker *maker)
         writes[maker_pick(maker, sizeof writes / sizeof writes[0])]);
 }
 
-/* To an integer in a static mode, and back. */
-static void add_rounding(struct maker *maker)
-{
-    static const enum isa_row_id rows[][2] = {
-        { INSN_fcvt_l_d, INSN_fcvt_d_l }, { INSN_fcvt_w_d, INSN_fcvt_d_w },
-        { INSN_fcvt_l_s, INSN_fcvt_s_l }, { INSN_fcvt_lu_d, INSN_fcvt_d_lu },
-        { INSN_fcvt_wu_s, INSN_fcvt_s_wu }, { INSN_fcvt_l_d, INSN_fcvt_s_l },
-        { INSN_fcvt_w_s, INSN_fcvt_s_w },
-    };
-    unsigned kind = maker_pick(maker, 7), mode = maker_pick(maker, 4);
-    unsigned between = 16 + maker_pick(maker, 8), from = maker_pick(maker, 32);
-    add(maker, rows[kind][0], between, from, 0, 0)->insn.rm = (uint8_t)mode;
-    add(maker, rows[kind][1], maker_pick(maker, 32), between, 0, 0)->insn.rm = (uint8_t)mode;
-}
-
-/* Something that may raise flags, or leave the block. */
-static void add_flagged(struct maker *maker, unsigned saved)
-{
-    static const enum isa_row_id rows[] = { INSN_flt_d, INSN_fle_d, INSN_feq_d, INSN_flt_s,
-                                            INSN_fle_s, INSN_feq_s };
-    unsigned target = 16 + maker_pick(maker, 8);
-    struct program_item *item;
-    switch (maker_pick(maker, 16)) {
-    case 0: add(maker, INSN_fadd_d, maker_pick(maker, 32), target, 9, 0)->insn.rm = 7; return;
-    case 1: add(maker, INSN_fsgnjx_d, maker_pick(maker, 32), target, target, 0); return;
-    case 2: add(maker, INSN_fld, maker_pick(maker, 32), REG_DATA, 0, maker_offset(maker)); return;
-    case 3: add(maker, INSN_sw, 0, REG_DATA, saved, maker_offset(maker)); return;
-    case 4: add(maker, INSN_lw, saved, REG_DATA, 0, maker_offset(maker)); return;
-    case 5: add(maker, INSN_addi, saved, target, 0, 1); return;
-    case 6:
-    case 7:
-    case 8:
-        item = add(maker, maker_pick(maker, 2) ? INSN_beq : INSN_bne, 0, target, 0, 0);
-        item->fix = FIX_TARGET;
-        item->target = maker_forward(maker);
-        return;
-    case 9:
-    case 10: add_rounding(maker); return;
-    default:
-        add(maker, rows[maker_pick(maker, 6)], target, maker_pick(maker, 32),
-            maker_pick(maker, 32), 0);
-    }
-}
-
-/* Floating-point flags saved, something that may raise some, and mostly the flags put back: what
- * isless, floor and their like are. */
-static void add_saved_flags(struct maker *maker)
-{
-    unsigned saved = 12 + maker_pick(maker, 4);
-    add(maker, INSN_csrrs, saved, 0, 0, 1);
-    for (unsigned i = maker_pick(maker, 6); i > 0; i--) {
-        add_flagged(maker, saved);
-    }
-    if (maker_pick(maker, 4) != 0) {
-        add(maker, INSN_csrrw, maker_pick(maker, 2) != 0 ? 0 : saved, saved, 0, 1);
-    }
-}
-
 /* Sets or clears one of SUM, MXR, MPRV, FS in mstatus or sstatus. */
 static void add_status(struct maker *maker)
 {
@@ -538,11 +458,11 @@ static void add_any(struct maker *maker)
     } kinds[] = {
         { 60, add_row }, { 14, add_compressed }, { 3, add_short_jump }, { 2, add_call },
         { 2, add_indirect }, { 3, add_trap }, { 3, add_csr }, { 2, add_saved_flags },
-        { 3, add_neighbours },
+        { 3, add_neighbours }, { 3, add_chain },
         { 1, add_patch }, { 1, add_status }, { 1, add_status_value }, { 2, add_device },
         { 1, add_cache_block }, { 1, add_reserved }, { 1, add_return }, { 1, add_fence },
     };
-    enum { PLAIN = 92, ALL = 101 }; /* the first nine are plain */
+    enum { PLAIN = 95, ALL = 104 }; /* the first ten are plain */
     unsigned left = maker_pick(maker, maker->plain ? PLAIN : ALL), kind = 0;
     unsigned first = maker->program->count;
     while (left >= kinds[kind].weight) {

@@ -7,7 +7,8 @@
  * dst = a op b; bits above the scalar come from `a`. */
 void x86_vscalar(struct x86_asm *as, unsigned opcode, bool f64, unsigned dst, unsigned a,
                  unsigned b);
-/* FMA3 by opcode: 0xb9 vfmadd231, 0xbb vfmsub231, 0xbd vfnmadd231, 0xbf vfnmsub231. */
+/* FMA3 by opcode: 0xb9 vfmadd231, 0xbb vfmsub231, 0xbd vfnmadd231, 0xbf vfnmsub231; the 213 forms
+ * are 0x10 less. */
 void x86_vfma(struct x86_asm *as, unsigned opcode, bool f64, unsigned dst, unsigned a, unsigned b);
 /* vucomiss (0x2e) or vcomiss (0x2f) */
 void x86_vcompare(struct x86_asm *as, unsigned opcode, bool f64, unsigned a, unsigned b);

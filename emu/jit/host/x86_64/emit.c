@@ -299,6 +299,8 @@ bool host_emit_block(const struct ir_block *block, const struct host_thunks *thu
     e.x.emitter = e.f.emitter = &e;
     e.f.floating = true;
     memset(e.ordered, 0, block->count);
+    e.suspect_count = 0;
+    emit_plan_nans(&e);
     ret_code->exits = 0;
     regs_begin(&e.x, block);
     regs_begin(&e.f, block);

@@ -6,7 +6,8 @@
 #include "emu/jit/host/x86_64/asm_sse.h"
 #include "emu/jit/regs.h"
 
-#define EMIT_COLD_MAX 512
+#define EMIT_COLD_MAX     512
+#define EMIT_SUSPECTS_MAX 1024
 
 struct emitter;
 struct emit_cold;
@@ -32,7 +33,15 @@ struct emit_cold {
     int8_t result;         /* host register of the result, integer or floating point */
     int8_t operand;        /* host register of another operand */
     uint16_t exit;         /* number of the exit record */
+    uint16_t suspect, suspects; /* the first one in the emitter's table, and how many */
     struct operand value;  /* what is stored */
+};
+
+/* A place that holds a floating-point value which has not been checked for a NaN. */
+struct emit_suspect {
+    uint16_t value;
+    int8_t reg;   /* host register; REGS_NONE: it is in `slot` */
+    int32_t slot; /* displacement from the hart */
 };
 
 struct emitter {
@@ -45,6 +54,9 @@ struct emitter {
     uint64_t first_exit;
     const uint8_t *loop; /* where a jump to the block's own start goes */
     bool ordered[IR_OPS_MAX]; /* floating-point values that are no NaNs that signal */
+    uint16_t checked_by[IR_OPS_MAX]; /* the operation that checks a value for a NaN, if another */
+    unsigned suspect_count;
+    struct emit_suspect suspect[EMIT_SUSPECTS_MAX];
     unsigned cold_count;
     struct emit_cold cold[EMIT_COLD_MAX];
 };
@@ -97,6 +109,16 @@ void emit_late_flags(struct emitter *e, const struct ir_ins *ins);
 
 /* Cold code that leaves to interpret the instruction. */
 void emit_cold_step(struct emitter *e, const struct emit_cold *cold);
+
+/* Decides which operations check for NaNs. */
+void emit_plan_nans(struct emitter *e);
+
+/* Checks the result of operation `index`, in `dst`, for a NaN, unless another one does: NULL. `fn`
+ * is emit_cold_nan or ends with it. */
+struct emit_cold *emit_nan_check(struct emitter *e, unsigned index, unsigned dst, emit_cold_fn *fn);
+
+/* Cold code that makes a NaN result canonical, and those that were not checked before it. */
+void emit_cold_nan(struct emitter *e, const struct emit_cold *cold);
 
 /* Integer operations without memory. False: not one of this family. */
 bool emit_integer(struct emitter *e, unsigned index);

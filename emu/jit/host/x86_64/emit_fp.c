@@ -1,7 +1,6 @@
-/* Floating point on the host's: MXCSR's sticky bits are fflags, NaN results are made canonical, and
- * the few cases where x86 differs from RISC-V are left to the interpreter, before anything that it
- * would read has changed. Scalar AVX operations copy bits 63:32 of their first source, so that NaN
- * boxes survive. */
+/* Floating point on the host's: MXCSR's sticky bits are fflags, and the few cases where x86 differs
+ * from RISC-V are left to the interpreter, before anything that it would read has changed. Scalar
+ * AVX operations copy bits 63:32 of their first source, so that NaN boxes survive. */
 #include "emu/jit/host/x86_64/emit.h"
 
 #include "emu/riscv/fpu.h"
@@ -18,25 +17,6 @@ static void emit_fp_box(struct emitter *e, unsigned xmm)
     x86_vlogic_m(&e->as, 0x56, xmm, xmm, x86_at(HART, AREA_OFFSET(constants.box)));
 }
 
-static void emit_cold_nan(struct emitter *e, const struct emit_cold *cold)
-{
-    x86_vload(&e->as, true, (unsigned)cold->result,
-              emit_constant(cold->ins, AREA_OFFSET(constants.nan32),
-                            AREA_OFFSET(constants.nan64)));
-    x86_bind(&e->as, x86_jmp(&e->as), cold->resume);
-}
-
-/* A NaN result becomes the canonical one. */
-static void emit_canonical(struct emitter *e, const struct ir_ins *ins, unsigned dst)
-{
-    x86_vcompare(&e->as, 0x2e, !ins->w32, dst, dst);
-    struct emit_cold *cold = emit_cold(e, emit_cold_nan, ins, x86_jcc(&e->as, CC_P));
-    if (cold != NULL) {
-        cold->result = (int8_t)dst;
-        cold->resume = e->as.at;
-    }
-}
-
 static void emit_fp_binary(struct emitter *e, unsigned index, unsigned opcode)
 {
     const struct ir_ins *ins = &e->block->ins[index];
@@ -44,7 +24,7 @@ static void emit_fp_binary(struct emitter *e, unsigned index, unsigned opcode)
     unsigned b = ins->b == IR_NONE ? a : (unsigned)regs_read(&e->f, ins->b);
     unsigned dst = (unsigned)regs_write(&e->f, (uint16_t)index);
     x86_vscalar(&e->as, opcode, !ins->w32, dst, a, b);
-    emit_canonical(e, ins, dst);
+    emit_nan_check(e, index, dst, emit_cold_nan);
 }
 
 /* A NaN result: the canonical one, and perhaps a flag. No integer temporary is free. */
@@ -65,26 +45,39 @@ static void emit_cold_product(struct emitter *e, const struct emit_cold *cold)
     emit_cold_nan(e, cold);
 }
 
+#define FMA_213 0x10 /* less than the opcode that adds to the destination: this one multiplies it */
+
+/* The factors are needed for a NaN: one that is overwritten is copied first, unlike the addend. */
 static void emit_fma(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
-    static const uint8_t opcode[] = { [IR_FMADD - IR_FMADD] = 0xb8, [IR_FMSUB - IR_FMADD] = 0xba,
-                                      [IR_FNMSUB - IR_FMADD] = 0xbc,
-                                      [IR_FNMADD - IR_FMADD] = 0xbe };
+    static const uint8_t opcodes[] = { [IR_FMADD - IR_FMADD] = 0xb9, [IR_FMSUB - IR_FMADD] = 0xbb,
+                                       [IR_FNMSUB - IR_FMADD] = 0xbd,
+                                       [IR_FNMADD - IR_FMADD] = 0xbf };
+    unsigned opcode = opcodes[ins->op - IR_FMADD];
+    bool over_a = regs_overwrites(&e->f, (uint16_t)index, ins->a);
+    bool over_b = !over_a && regs_overwrites(&e->f, (uint16_t)index, ins->b);
+    bool over_c = ins->c != ins->a && ins->c != ins->b;
     unsigned a = (unsigned)regs_read(&e->f, ins->a);
     unsigned b = (unsigned)regs_read(&e->f, ins->b);
     unsigned c = (unsigned)regs_read(&e->f, ins->c);
-    bool factor = ins->c == ins->a || ins->c == ins->b; /* factors are needed for a NaN */
-    unsigned dst = (unsigned)regs_write_over(&e->f, (uint16_t)index, factor ? IR_NONE : ins->c);
-    emit_regs_f.move(e, (int)dst, (int)c);
-    x86_vfma(&e->as, opcode[ins->op - IR_FMADD] + 1u, !ins->w32, dst, a, b);
-    x86_vcompare(&e->as, 0x2e, !ins->w32, dst, dst);
-    struct emit_cold *cold = emit_cold(e, emit_cold_product, ins, x86_jcc(&e->as, CC_P));
+    unsigned dst;
+    if (over_a || over_b) {
+        unsigned copy = (unsigned)regs_scratch(&e->f), other = over_a ? b : a;
+        dst = (unsigned)regs_write_over(&e->f, (uint16_t)index, over_a ? ins->a : ins->b);
+        x86_vmov_xx(&e->as, copy, dst);
+        x86_vfma(&e->as, opcode - FMA_213, !ins->w32, dst, other, c);
+        a = copy;
+        b = other == dst ? copy : other;
+    } else {
+        dst = (unsigned)regs_write_over(&e->f, (uint16_t)index, over_c ? ins->c : IR_NONE);
+        emit_regs_f.move(e, (int)dst, (int)c);
+        x86_vfma(&e->as, opcode, !ins->w32, dst, a, b);
+    }
+    struct emit_cold *cold = emit_nan_check(e, index, dst, emit_cold_product);
     if (cold != NULL) {
         cold->address = (int8_t)a;
         cold->operand = (int8_t)b;
-        cold->result = (int8_t)dst;
-        cold->resume = e->as.at;
     }
 }
 
@@ -207,7 +200,7 @@ static void emit_convert_format(struct emitter *e, unsigned index)
     if (ins->w32) {
         emit_fp_box(e, dst);
     }
-    emit_canonical(e, ins, dst);
+    emit_nan_check(e, index, dst, emit_cold_nan);
 }
 
 static void emit_from_integer(struct emitter *e, unsigned index)
