@@ -5,6 +5,7 @@ usage: window.py PROGRAM
 """
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -181,6 +182,30 @@ def test_lost_display(server):
     check(status != 0 and "the display has gone away" in errors, f"status {status}: {errors}")
 
 
+def test_lost_compositor():
+    """A Wayland compositor that goes away ends the machine in the same way."""
+    if not shutil.which("weston"):
+        print("no weston here, so not asked")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        compositor = desktop.background("weston", "--backend=x11-backend.so", "--use-pixman",
+                                        "--socket=wayland", "--idle-time=0",
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("a compositor", lambda: os.path.exists(os.path.join(folder, "wayland")))
+        environment = {**os.environ, "WAYLAND_DISPLAY": "wayland", "SDL_VIDEODRIVER": "wayland"}
+        del environment["DISPLAY"]
+        said, made = tempfile.TemporaryFile(), os.path.join(folder, "pid")
+        child = desktop.background(sys.argv[1], *MACHINE, "-pidfile", made, stderr=said,
+                                   env=environment)
+        child.said = said
+        wait_for("a machine", lambda: os.path.exists(made))
+        compositor.kill()
+        status, errors = ended(child, "the compositor went away")
+        check(status != 0 and "the display has gone away" in errors, f"status {status}: {errors}")
+        check(not os.path.exists(made), "the machine has ended in order")
+
+
 def test_no_display():
     """Without a display the program says what to do."""
     environment = {name: value for name, value in os.environ.items()
@@ -204,9 +229,10 @@ def main():
         test()
         print("ok", test.__name__)
     if server:
+        test_lost_compositor()
         test_lost_display(server)
         test_no_display()
-        print("ok test_lost_display, test_no_display")
+        print("ok test_lost_compositor, test_lost_display, test_no_display")
 
 
 main()

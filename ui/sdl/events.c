@@ -1,6 +1,8 @@
 /* Events of the window itself, and who gets those of keys and pointers. */
 #include "ui/sdl/events.h"
 
+#include <stdlib.h>
+
 #include "platform/clock.h"
 
 #define WISH_DELAY_NS 200000000 /* the guest hears of a size once it has settled */
@@ -136,6 +138,17 @@ static Uint32 event_window(const SDL_Event *event)
     }
 }
 
+/* The host asks all its programs to end, and the user is asked as for the window's button. But on
+ * Wayland this says that the compositor is gone: nobody can answer, so the process ends, in order,
+ * as Xlib ends it when the X server is gone. */
+static void on_quit(struct window *window)
+{
+    if (g_strcmp0(SDL_GetCurrentVideoDriver(), "wayland") == 0) {
+        exit(EXIT_FAILURE);
+    }
+    window_do(window, COMMAND_QUIT);
+}
+
 void window_event(struct window *window, const SDL_Event *event)
 {
     Uint32 id = event_window(event);
@@ -143,7 +156,7 @@ void window_event(struct window *window, const SDL_Event *event)
         window->at = head_find(window, id);
     }
     switch (event->type) {
-    case SDL_QUIT: window_do(window, COMMAND_QUIT); break;
+    case SDL_QUIT: on_quit(window); break;
     case SDL_WINDOWEVENT: on_window_event(window, &event->window); break;
     case SDL_KEYDOWN: on_key_down(window, &event->key); break;
     case SDL_KEYUP: on_key_up(window, &event->key); break;
