@@ -8,7 +8,7 @@
 
 #define WIDTH          1024 /* points of the content at first, as a GPU without a window has */
 #define HEIGHT         768
-#define TITLE_HEIGHT   32 /* of the desktop's own title bar, about */
+#define TITLE_HEIGHT   32        /* of the desktop's own title bar, about */
 #define APPLICATION    "tinamou" /* the desktop entry's StartupWMClass */
 #define CONSOLE_WIDTH  80
 #define CONSOLE_HEIGHT 25
@@ -131,21 +131,26 @@ static bool sdl_open(struct window *window, GError **error)
 }
 
 /* Makes room for menu and status bar around a picture of the size that was asked for, as far as the
- * desktop has it. */
+ * desktop has it, and keeps what the desktop adds above in sight. */
 static void window_fit_content(struct window *window)
 {
     SDL_Rect usable;
-    int width, height, above, below;
+    int width, height, above = 0, below = 0;
     SDL_Window *sdl = window->pane.sdl;
     SDL_GetWindowSize(sdl, &width, &height);
     height +=
         (int)((window->canvas.height - window->pane.content.height) / window->pane.points + 0.5);
-    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(sdl), &usable) == 0) {
-        bool known = SDL_GetWindowBordersSize(sdl, &above, NULL, &below, NULL) == 0;
-        height = MIN(height, usable.h - (known ? MAX(above + below, TITLE_HEIGHT) : TITLE_HEIGHT));
+    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(sdl), &usable) != 0) {
+        SDL_SetWindowSize(sdl, width, height);
+        return;
     }
+    /* Where that is not known before the window is seen, places are those of the border. */
+    SDL_GetWindowBordersSize(sdl, &above, NULL, &below, NULL);
+    int borders = MAX(above + below, TITLE_HEIGHT);
+    height = MIN(height, usable.h - borders);
     SDL_SetWindowSize(sdl, width, height);
-    SDL_SetWindowPosition(sdl, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
+    SDL_SetWindowPosition(sdl, usable.x + (usable.w - width) / 2,
+                          usable.y + above + (usable.h - borders - height) / 2);
 }
 
 struct window *window_open(const struct window_options *options, GError **error)
