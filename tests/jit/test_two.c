@@ -9,7 +9,8 @@
 #include "emu/riscv/interp.h"
 #include "tests/jit/bench.h"
 
-#define PROGRAMS 40
+#define MACHINES 4
+#define PROGRAMS 10 /* with each */
 
 static struct bench interp, first, second;
 
@@ -48,13 +49,16 @@ int main(void)
     if (!make(&interp, &interp_engine) || !make(&first, &jit_engine)) {
         return 77;
     }
-    for (uint64_t seed = 0; seed < PROGRAMS; seed++) {
-        check(&first, 3 * seed);
+    uint64_t seed = 0;
+    for (unsigned i = 0; i < MACHINES; i++) {
         bool made = make(&second, &jit_engine);
         assert(made);
-        check(&second, 3 * seed + 1);
-        check(&first, 3 * seed + 2);
+        for (unsigned k = 0; k < PROGRAMS; k++) {
+            check(&second, seed++);
+            check(&first, seed++);
+        }
         bench_finish(&second);
+        check(&first, seed++);
     }
     bench_finish(&first);
     bench_finish(&interp);
