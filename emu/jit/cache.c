@@ -147,6 +147,21 @@ uint32_t jit_page_enter(struct jit *jit, const uint8_t *host, unsigned index, ui
     return number;
 }
 
+bool jit_pages_same(struct jit *jit, const uint32_t *pages, unsigned count, unsigned index,
+                    uint32_t epoch, uint64_t *stale)
+{
+    host_mutex_lock(&jit->lock);
+    bool same = *stale == jit->stats.stale_blocks;
+    *stale = jit->stats.stale_blocks;
+    for (unsigned i = 0; i < count && same; i++) {
+        struct jit_page *page = &jit->page[pages[i]];
+        same = jit_page_compare(page) == 0;
+        page->epoch[index] = same ? epoch : page->epoch[index];
+    }
+    host_mutex_unlock(&jit->lock);
+    return same;
+}
+
 static uint32_t jit_block_find(const struct jit *jit, const struct jit_page *page,
                                uint16_t offset, uint8_t key)
 {

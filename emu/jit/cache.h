@@ -115,6 +115,12 @@ void jit_part(struct jit *jit, struct hart *hart);
  * fence.i number `epoch`; JIT_NONE when there is no room. */
 uint32_t jit_page_enter(struct jit *jit, const uint8_t *host, unsigned index, uint32_t epoch);
 
+/* Whether these pages are still what was translated, and no block was dropped since *stale was
+ * noted, which is noted again; then hart `index` has compared them for its fence.i number `epoch`.
+ * Takes and releases the lock itself. */
+bool jit_pages_same(struct jit *jit, const uint32_t *pages, unsigned count, unsigned index,
+                    uint32_t epoch, uint64_t *stale);
+
 /* The block at guest address `pc`, which is in that page; translated now if need be; JIT_NONE when
  * there is no room. */
 uint32_t jit_block_get(struct jit *jit, uint32_t page, uint64_t pc, uint8_t key);

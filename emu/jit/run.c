@@ -67,6 +67,8 @@ static void jit_forget_scope(struct riscv_hart *hart, enum tlb_scope scope)
 
 void jit_forget(struct riscv_hart *hart)
 {
+    struct jit_hart *own = hart->hart.engine_state;
+    own->recent_count = 0;
     jit_forget_scope(hart, TLB_LOCAL);
     jit_forget_scope(hart, TLB_GLOBAL);
 }
@@ -117,7 +119,29 @@ static void jit_fence_instructions(struct hart *hart)
     struct jit_hart *own = hart->engine_state;
     own->epoch++;
     interp_one_fence(own->interp);
-    jit_forget((struct riscv_hart *)(void *)hart);
+    /* Kernels that patch themselves execute one after the other, with little code between. */
+    unsigned count = MIN(own->recent_count, JIT_RECENT_MAX);
+    if (!jit_pages_same(own->jit, own->recent, count, hart->index, own->epoch,
+                        &own->stale_known) ||
+        own->recent_count > JIT_RECENT_MAX) {
+        jit_forget((struct riscv_hart *)(void *)hart);
+    }
+}
+
+/* The hart's caches come to hold code of a page. */
+static void jit_note_recent(struct jit_hart *own, uint32_t page)
+{
+    for (unsigned i = 0; i < own->recent_count && i < JIT_RECENT_MAX; i++) {
+        if (own->recent[i] == page) {
+            return;
+        }
+    }
+    if (own->recent_count < JIT_RECENT_MAX) {
+        own->recent[own->recent_count] = page;
+    }
+    if (own->recent_count <= JIT_RECENT_MAX) {
+        own->recent_count++;
+    }
 }
 
 static void jit_init_constants(struct jit_constants *c)
@@ -222,10 +246,15 @@ static uint32_t jit_enter_page(struct riscv_hart *h, struct jit_hart *own, uint6
         *ret_why = JIT_ABSENT_STEP;
         return JIT_NONE;
     }
+    uint64_t stale = own->jit->stats.stale_blocks;
     uint32_t page = jit_page_enter(own->jit, result.host, h->hart.index, own->epoch);
+    if (own->stale_known == stale) { /* its caches hold nothing of a page that it compares */
+        own->stale_known = own->jit->stats.stale_blocks;
+    }
     if (page != JIT_NONE) {
         unsigned index = (unsigned)(fetch - context->fetch);
         *fetch = (struct fetch_entry){ va, page };
+        jit_note_recent(own, page);
         bit_set(context->held[result.scope].fetch, index);
         bit_clear(context->held[!result.scope].fetch, index);
     }

@@ -11,6 +11,7 @@ struct interp;
 struct jit;
 
 #define STEP_DECODED_BITS 8
+#define JIT_RECENT_MAX    32
 
 /* A word and what it means. */
 struct step_decoded {
@@ -25,6 +26,10 @@ struct jit_hart {
     uint32_t exit;         /* exit that led to the present pc and may be linked; or JIT_NONE */
     bool counting;         /* somebody looks at instret */
     uint32_t epoch;        /* counts this hart's fence.i, from 1 */
+    /* Which pages its caches may hold code of; more than fit if the count is above the maximum. */
+    uint32_t recent[JIT_RECENT_MAX];
+    unsigned recent_count;
+    uint64_t stale_known; /* jit.stats.stale_blocks when it was last sure to hold none of them */
     uint64_t steps;
     uint64_t warmings;     /* pieces of code that were interpreted because they were new */
     uint64_t tlb_misses;   /* of generated code */
