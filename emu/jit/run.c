@@ -7,7 +7,9 @@
 #include "emu/jit/area.h"
 #include "emu/jit/cache.h"
 #include "emu/jit/step.h"
+#include "emu/mem/access.h"
 #include "emu/riscv/bits.h"
+#include "emu/riscv/decode.h"
 #include "emu/riscv/fpu.h"
 #include "emu/riscv/interp_one.h"
 #include "emu/riscv/mmu.h"
@@ -377,6 +379,21 @@ static void jit_warm(struct riscv_hart *h, struct jit_hart *own)
     jit_update_mode(h, own, frm);
 }
 
+/* Fetches the instruction at pc if it begins in one page that was entered and ends in another. */
+static bool jit_fetch_straddling(struct riscv_hart *h, const struct jit_hart *own,
+                                 uint32_t *ret_word)
+{
+    const struct fetch_entry *first = jit_fetch_entry(h, h->pc);
+    const struct fetch_entry *second = jit_fetch_entry(h, h->pc + 2);
+    if (h->pc % TLB_PAGE_SIZE != TLB_PAGE_SIZE - 2 || first->va != (h->pc & TLB_PAGE_MASK) ||
+        second->va != h->pc + 2) {
+        return false;
+    }
+    uint32_t low = (uint32_t)host_load(own->jit->page[first->id].host + TLB_PAGE_SIZE - 2, 2);
+    *ret_word = (uint32_t)host_load(own->jit->page[second->id].host, 2) << 16 | low;
+    return isa_length((uint16_t)low) == 4;
+}
+
 /* One instruction without generated code. */
 static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
 {
@@ -385,8 +402,13 @@ static void jit_interpret(struct riscv_hart *h, struct jit_hart *own)
     if (jit_step_system(h, own)) {
         frm = h->frm;
     } else {
+        uint32_t word;
         host_sync_flags(h);
-        interp_one(h, own->interp);
+        if (jit_fetch_straddling(h, own, &word)) {
+            interp_one_word(h, own->interp, word);
+        } else {
+            interp_one(h, own->interp);
+        }
         jit_finish_sequence(h, own);
     }
     jit_update_mode(h, own, frm);

@@ -54,6 +54,24 @@ void interp_until_jump(struct riscv_hart *h, struct interp *in, const uint8_t *p
     atomic_fetch_and(&h->hart.requests, ~(unsigned)HART_REQUEST_ONE);
 }
 
+/* Runs the one instruction of a slot of in->step. */
+static void interp_slot_once(struct riscv_hart *h, struct interp *in, struct interp_slot *s)
+{
+    atomic_fetch_or(&h->hart.requests, HART_REQUEST_ONE);
+    s = s->fn(h, s, h->instret, in);
+    if (s != NULL) {
+        h->pc = interp_pc(in, s);
+    }
+    atomic_fetch_and(&h->hart.requests, ~(unsigned)HART_REQUEST_ONE);
+}
+
+void interp_one_word(struct riscv_hart *h, struct interp *in, uint32_t word)
+{
+    in->fetch = in->cache[h->bank_fetch];
+    in->tlb = &h->bank[h->bank_data];
+    interp_slot_once(h, in, interp_step_word(in, h->pc, word));
+}
+
 void interp_one(struct riscv_hart *h, struct interp *in)
 {
     struct mmu_result result;
@@ -66,13 +84,7 @@ void interp_one(struct riscv_hart *h, struct interp *in)
         return;
     }
     struct interp_slot *s = interp_step(h, in, result.host);
-    if (s == NULL) {
-        return;
-    }
-    atomic_fetch_or(&h->hart.requests, HART_REQUEST_ONE);
-    s = s->fn(h, s, h->instret, in);
     if (s != NULL) {
-        h->pc = interp_pc(in, s);
+        interp_slot_once(h, in, s);
     }
-    atomic_fetch_and(&h->hart.requests, ~(unsigned)HART_REQUEST_ONE);
 }

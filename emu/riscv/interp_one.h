@@ -25,5 +25,8 @@ void interp_one_flush(struct interp *in, uint64_t address);
  * first instruction ends in another page. */
 void interp_until_jump(struct riscv_hart *h, struct interp *in, const uint8_t *page);
 
+/* Runs the instruction at h->pc, whose word has been fetched. */
+void interp_one_word(struct riscv_hart *h, struct interp *in, uint32_t word);
+
 /* Runs the instruction at h->pc, or takes the exception that fetching it takes. */
 void interp_one(struct riscv_hart *h, struct interp *in);

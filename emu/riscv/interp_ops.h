@@ -162,6 +162,9 @@ const uint8_t *interp_fetch_page(struct riscv_hart *h, struct interp *in, uint64
  * same rights; NULL: an exception is taken. */
 struct interp_slot *interp_step(struct riscv_hart *h, struct interp *in, const uint8_t *host);
 
+/* The slot for one instruction at `pc` whose word is known. */
+struct interp_slot *interp_step_word(struct interp *in, uint64_t pc, uint32_t word);
+
 /* The instruction word that a slot was decoded from. */
 uint32_t interp_word(struct interp *in, const struct interp_slot *slot);
 

@@ -172,9 +172,19 @@ struct interp_slot *interp_straddle(INTERP_ARGS)
     return page->straddle;
 }
 
-struct interp_slot *interp_step(struct riscv_hart *h, struct interp *in, const uint8_t *host)
+struct interp_slot *interp_step_word(struct interp *in, uint64_t pc, uint32_t word)
 {
     struct interp_page *page = in->step;
+    if (page->straddle[0].fn == NULL || page->straddle_word != word) {
+        interp_decode(&page->straddle[0], word, 0, false);
+        page->straddle_word = word;
+    }
+    interp_set_bias(in, page->straddle, pc);
+    return page->straddle;
+}
+
+struct interp_slot *interp_step(struct riscv_hart *h, struct interp *in, const uint8_t *host)
+{
     uint64_t pc = h->pc;
     uint32_t word = (uint32_t)host_load(host + pc % INTERP_PAGE_SIZE, 2);
     if (isa_length((uint16_t)word) == 4) {
@@ -184,10 +194,7 @@ struct interp_slot *interp_step(struct riscv_hart *h, struct interp *in, const u
         }
         word |= (uint32_t)host_load(next + (pc + 2) % INTERP_PAGE_SIZE, 2) << 16;
     }
-    interp_decode(&page->straddle[0], word, 0, false);
-    page->straddle_word = word;
-    interp_set_bias(in, page->straddle, pc);
-    return page->straddle;
+    return interp_step_word(in, pc, word);
 }
 
 uint32_t interp_word(struct interp *in, const struct interp_slot *slot)
