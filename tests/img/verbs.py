@@ -6,6 +6,7 @@ usage: verbs.py PROGRAM
 import os
 import random
 import signal
+import subprocess
 import sys
 
 import tool
@@ -201,6 +202,18 @@ def test_full_disk():
     check(not tool.exists("half.raw"), "no half image is left")
 
 
+def test_interrupted():
+    if WINDOWS:
+        return
+    good(*IMG, "create", "-q", "endless.raw", "1T")
+    child = tool.start(*IMG, "convert", "-S", "0", "-f", "raw", "endless.raw", "half.raw",
+                       ready=lambda child: tool.exists("half.raw"), stderr=subprocess.PIPE)
+    child.send_signal(signal.SIGINT)
+    errors = child.communicate(timeout=tool.LIMIT_S)[1].decode()
+    check(child.returncode == 1 and "was asked to end" in errors, errors)
+    check(not tool.exists("half.raw"), "half an image is removed")
+
+
 def test_name():
     if WINDOWS:
         return
@@ -213,6 +226,6 @@ def test_name():
 
 for test in (test_create, test_convert, test_compare, test_map, test_resize, test_measure, test_dd,
              test_io, test_bench, test_usage, test_messages, test_in_use, test_full_disk,
-             test_name):
+             test_interrupted, test_name):
     test()
 tool.finish()

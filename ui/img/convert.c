@@ -3,6 +3,7 @@
 
 #include "emu/block/driver.h"
 #include "platform/file.h"
+#include "platform/process.h"
 #include "ui/img/args.h"
 #include "ui/img/copy.h"
 #include "ui/img/create_options.h"
@@ -225,10 +226,18 @@ static void target_remove(const struct convert *convert)
     }
 }
 
+/* Ctrl-C leaves no half image either. */
+static void convert_quit(void *opaque)
+{
+    struct convert *convert = opaque;
+    atomic_store(&convert->copy.quit, true);
+}
+
 static int convert_do(struct img *img, struct convert *convert, const struct img_args *args)
 {
     GError *error = NULL;
     int status = 0;
+    host_on_quit(convert_quit, convert);
     if (!sources_open(img, convert, args, &error) || !target_open(img, convert, &error) ||
         !copy_run(&convert->copy, &error)) {
         status = img_fail(img, error);
@@ -237,6 +246,7 @@ static int convert_do(struct img *img, struct convert *convert, const struct img
     for (unsigned i = 0; i < convert->sources->len; i++) {
         node_close(convert->sources->pdata[i]);
     }
+    host_on_quit(NULL, NULL);
     if (status) {
         target_remove(convert);
     }

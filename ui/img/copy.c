@@ -5,6 +5,7 @@
 
 #include "aio/coroutine.h"
 #include "ui/img/zeros.h"
+#include "ui/usage.h"
 
 #define PIECE_MAX ((uint64_t)2 << 20)
 
@@ -40,6 +41,14 @@ static bool copy_fail(struct copy *copy, const char *doing, struct block_node *n
         img_transfer_failed(&copy->error, doing, node, offset, result);
     }
     return false;
+}
+
+static bool copy_goes_on(struct copy *copy)
+{
+    if (!copy->error && atomic_load(&copy->quit)) {
+        usage_error(&copy->error, "was asked to end");
+    }
+    return !copy->error;
 }
 
 /* Only what the topmost image has is copied to a target with a backing file. */
@@ -90,7 +99,7 @@ static bool piece_next(struct copy *copy, struct piece *piece)
     bool taken = false;
     co_mutex_lock(&copy->lock);
     source_advance(copy);
-    if (!copy->error && copy->source < copy->source_count) {
+    if (copy_goes_on(copy) && copy->source < copy->source_count) {
         struct block_node *source = copy->sources[copy->source];
         *piece = (struct piece){
             .source = source,
@@ -192,7 +201,7 @@ static bool filled_write(struct copy *copy, const struct piece *piece, const uin
 {
     for (uint64_t at = 0; at < piece->size; at += copy->piece_max) {
         uint64_t size = MIN(copy->piece_max, piece->size - at);
-        if (!data_put(copy, piece->offset + at, data, size)) {
+        if (!copy_goes_on(copy) || !data_put(copy, piece->offset + at, data, size)) {
             return false;
         }
     }

@@ -4,11 +4,13 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <glib.h>
 
+#include "aio/coroutine.h"
 #include "ui/img/parts.h"
 
 #define COPY_WORKERS     8
@@ -28,6 +30,7 @@ struct copy {
     bool any_order;      /* writes need not come in order (-W) */
     bool target_is_zero; /* what is not written reads as zeros */
     bool target_backed;  /* what is not written reads as the source's backing does */
+    atomic_bool quit;    /* set by any thread: it ends, with an error */
     bool salvage;        /* what cannot be read is copied as zeros */
 
     /* What follows belongs to copy.c. */
