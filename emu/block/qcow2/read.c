@@ -87,17 +87,29 @@ int qcow2_read(struct block_node *node, uint64_t offset, uint64_t size, const st
     return result;
 }
 
+/* Where the bytes lie; zeros may have clusters too, that nobody reads. */
+static void extent_place(const struct qcow2 *q, uint64_t host, struct block_extent *extent)
+{
+    extent->status |= EXTENT_OFFSET;
+    extent->host_offset = host;
+    extent->file = q->data;
+}
+
 static void extent_fill(const struct qcow2 *q, const struct mapping *mapping, uint64_t inside,
                         struct block_extent *extent)
 {
     switch (mapping->kind) {
     case MAP_NONE: extent->status = node_backing(q->node) == NULL ? EXTENT_ZERO : 0; break;
-    case MAP_ZERO: extent->status = EXTENT_ZERO | EXTENT_ALLOCATED; break;
+    case MAP_ZERO:
+        extent->status = EXTENT_ZERO | EXTENT_ALLOCATED;
+        if (mapping->host != 0) {
+            extent_place(q, mapping->host + inside, extent);
+        }
+        break;
     case MAP_COMPRESSED: extent->status = EXTENT_DATA | EXTENT_ALLOCATED | EXTENT_COMPRESSED; break;
     case MAP_DATA:
-        extent->status = EXTENT_DATA | EXTENT_ALLOCATED | EXTENT_OFFSET;
-        extent->host_offset = mapping->host + inside;
-        extent->file = q->data;
+        extent->status = EXTENT_DATA | EXTENT_ALLOCATED;
+        extent_place(q, mapping->host + inside, extent);
         break;
     }
 }
