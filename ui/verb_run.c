@@ -92,7 +92,7 @@ static const char *boot_loader(void)
     return NULL;
 }
 
-static bool disk_options(GPtrArray *options, const char *path, GError **error)
+static bool disk_options(GPtrArray *options, const char *path, const char *format, GError **error)
 {
     const char *loader = boot_loader();
     if (!loader) {
@@ -107,7 +107,7 @@ static bool disk_options(GPtrArray *options, const char *path, GError **error)
     g_ptr_array_add(options, g_strdup("-kernel"));
     g_ptr_array_add(options, g_strdup(loader));
     g_ptr_array_add(options, g_strdup("-drive"));
-    g_ptr_array_add(options, g_strdup_printf("file=%s,format=raw,if=virtio", escaped));
+    g_ptr_array_add(options, g_strdup_printf("file=%s,format=%s,if=virtio", escaped, format));
     return true;
 }
 
@@ -124,12 +124,8 @@ static bool kind_options(GPtrArray *options, enum file_kind kind, const char *pa
         g_ptr_array_add(options, g_strdup("-kernel"));
         g_ptr_array_add(options, g_strdup(path));
         return true;
-    case KIND_DISK: return disk_options(options, path, error);
-    case KIND_QCOW2:
-        return usage_error(error,
-                           "'%s' is a qcow2 image, which is not supported: convert it with "
-                           "'qemu-img convert -O raw'",
-                           path);
+    case KIND_DISK: return disk_options(options, path, "raw", error);
+    case KIND_QCOW2: return disk_options(options, path, "qcow2", error);
     }
     g_assert_not_reached();
 }
