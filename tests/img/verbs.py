@@ -152,6 +152,7 @@ def test_usage():
     refused(["wants a value"], "info", "-f")
     refused(["no '--image-opts'"], "info", "--image-opts", "driver=raw")
     refused(["there is no image format 'rwa'"], "info", "-f", "rwa", "a.raw")
+    refused(["'qcow'", "did you mean 'qcow2'"], "create", "-f", "qcow", "x", "1M")
     refused(["Invalid parameter 'cluster_siez'", "'cluster_size'"], "create", "-f", "raw", "-o",
             "cluster_siez=4k", "x", "1M")
     check("convert" in good(*IMG, "--help"), "help")

@@ -9,6 +9,29 @@
 #include "ui/units.h"
 #include "ui/usage.h"
 
+const struct block_driver *img_format(const char *name, GError **error)
+{
+    const struct block_driver *driver = block_driver_find(name);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    if (driver) {
+        return driver;
+    }
+    for (unsigned i = 0; (driver = block_driver_nth(i)); i++) {
+        g_ptr_array_add(names, (gpointer)driver->name);
+    }
+    g_ptr_array_add(names, NULL);
+    usage_unknown(error, name, (const char *const *)names->pdata, "--help lists the formats",
+                  "Unknown file format '%s'", name);
+    return NULL;
+}
+
+bool img_format_creates(const char *name, GError **error)
+{
+    const struct block_driver *driver = img_format(name, error);
+    return driver && (driver->create ||
+                      usage_error(error, "Format '%s' does not support image creation", name));
+}
+
 /* A guest that wrote another format's header to its raw disk must not choose what is opened. */
 static void probed_warn(const struct img *img, const char *path)
 {

@@ -141,12 +141,8 @@ static bool same_as_source(const struct convert *convert, GError **error)
 static bool target_create(struct img *img, struct convert *convert, GError **error)
 {
     struct node_create *create = &convert->options.create;
-    const struct block_driver *driver = block_driver_find(convert->target_format);
-    if (!driver || !driver->create) {
-        return usage_error(error,
-                           driver ? "Format '%s' does not support image creation"
-                                  : "Unknown file format '%s': --help lists the formats",
-                           convert->target_format);
+    if (!img_format_creates(convert->target_format, error)) {
+        return false;
     }
     if (create->backing_path && strcmp(convert->target_format, "raw") == 0) {
         return usage_error(error, "Backing file not supported for file format 'raw'");

@@ -80,14 +80,8 @@ static bool create_look(struct img *img, struct create *create, GError **error)
 static bool create_prepare(struct img *img, struct create *create, GError **error)
 {
     struct node_create *node = &create->options.create;
-    const struct block_driver *driver = block_driver_find(create->format);
-    if (!driver || !driver->create) {
-        return usage_error(error,
-                           driver ? "%s: Format '%s' does not support image creation"
-                                  : "%s: Unknown file format '%s': --help lists the formats",
-                           node->path, create->format);
-    }
-    if (!img_create_options_check(&create->options, create->format, error)) {
+    if (!img_format_creates(create->format, error) ||
+        !img_create_options_check(&create->options, create->format, error)) {
         return false;
     }
     if (create->size) {

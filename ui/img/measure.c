@@ -118,12 +118,13 @@ static bool source_measure(struct img *img, struct measure *measure, uint64_t *r
 
 static bool measure_do(struct img *img, struct measure *measure, GError **error)
 {
-    const struct block_driver *driver = block_driver_find(measure->target);
+    const struct block_driver *driver = img_format(measure->target, error);
     uint64_t data = 0;
-    if (!driver || !driver->measure) {
-        return usage_error(error,
-                           driver ? "Format driver '%s' does not support size measurement"
-                                  : "Unknown file format '%s': --help lists the formats",
+    if (!driver) {
+        return false;
+    }
+    if (!driver->measure) {
+        return usage_error(error, "Format driver '%s' does not support size measurement",
                            measure->target);
     }
     if (measure->path && !source_measure(img, measure, &data, error)) {

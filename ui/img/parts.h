@@ -14,6 +14,8 @@
 
 #define IMG_EXIT_FAILED 1
 
+struct block_driver;
+
 /* One run of the tool. */
 struct img {
     const char *program; /* before messages */
@@ -50,6 +52,12 @@ void img_progress(struct img *img, uint64_t done, uint64_t total);
 
 /* Its end. */
 void img_progress_end(struct img *img);
+
+/* The driver of a format; NULL and `error` name the one that was probably meant. */
+const struct block_driver *img_format(const char *name, GError **error);
+
+/* Whether images of a format can be made; false and `error` if not. */
+bool img_format_creates(const char *name, GError **error);
 
 /* Opens an image; NULL and `error` name it and why. `format` may be NULL. */
 struct block_node *img_open(struct img *img, const char *path, const char *format, unsigned flags,
