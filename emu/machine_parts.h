@@ -15,6 +15,7 @@
 #include "emu/display/typing.h"
 #include "emu/machine.h"
 #include "emu/net/net.h"
+#include "emu/state/file.h"
 #include "emu/virtio/virtio.h"
 #include "platform/memory.h"
 
@@ -157,5 +158,36 @@ void machine_let_go(struct machine *machine, bool ran);
  * any more. */
 void machine_settle(struct machine *machine);
 
+/* Whether it can be saved now: what the guest has asked for, and is no state, must not be lost. */
+bool machine_may_save(struct machine *machine, GError **error);
+
+/* A machine that stands, with its memory as it is, ready to be written. */
+struct machine_copy {
+    char *about;
+    GPtrArray *parts; /* of GByteArray */
+    struct machine_memory memories[MEMORIES_MAX];
+    struct state_block blocks[MEMORIES_MAX];
+    unsigned count;
+};
+
+/* Copies everything but memory. */
+void machine_copy_make(struct machine_copy *copy, struct machine *machine);
+
+/* Writes it. Any thread, if nobody changes the blocks. */
+bool machine_copy_write(const struct machine_copy *copy, const struct state_sink *sink,
+                        state_progress_fn *progress, void *opaque, GError **error);
+
+/* Frees the copies. */
+void machine_copy_clear(struct machine_copy *copy);
+
+/* Puts an image into a machine that stands, if it is one of such a machine; `commit`, if not NULL,
+ * is called when nothing but it can fail any more. False: nothing has changed. */
+bool machine_take_image(struct machine *machine, const struct state_image *image,
+                        bool (*commit)(void *opaque, GError **error), void *opaque,
+                        GError **error);
+
 /* Gives up saving, if that goes on, and waits for its end. */
 void machine_save_end(struct machine *machine);
+
+/* Orders ids, for qsort of pointers to them. */
+int machine_compare_names(const void *a, const void *b);

@@ -14,11 +14,7 @@
 struct machine_saving {
     struct machine *machine;
     struct state_store *store;
-    char *about;
-    GPtrArray *parts; /* of GByteArray */
-    struct machine_memory memories[MEMORIES_MAX];
-    struct state_block blocks[MEMORIES_MAX];
-    unsigned count;
+    struct machine_copy copy;
     struct host_thread *thread;
     struct aio_bh *done_bh;
     machine_saved_fn *done;
@@ -36,18 +32,42 @@ static bool saving_progress(void *opaque, uint64_t done, uint64_t total)
     return !atomic_load(&saving->canceled);
 }
 
-static bool saving_write(struct machine_saving *saving, GError **error)
+static uint64_t memory_next_data(void *opaque, uint64_t offset)
+{
+    return host_memory_next_data(opaque, offset);
+}
+
+void machine_copy_make(struct machine_copy *copy, struct machine *machine)
+{
+    g_autoptr(GPtrArray) parts = machine_state_parts(machine);
+    copy->about = machine_describe(machine);
+    copy->parts = parts_encode(parts);
+    copy->count = machine_memories(machine, copy->memories);
+    for (unsigned i = 0; i < copy->count; i++) {
+        struct host_memory *memory = copy->memories[i].memory;
+        copy->blocks[i] = (struct state_block){ copy->memories[i].name, memory->base, memory->size,
+                                                memory_next_data, memory };
+    }
+}
+
+bool machine_copy_write(const struct machine_copy *copy, const struct state_sink *sink,
+                        state_progress_fn *progress, void *opaque, GError **error)
 {
     struct state_writer writer;
-    bool ok = state_write_head(&writer, state_store_sink(saving->store), error) &&
-              state_write_about(&writer, saving->about, error);
-    for (guint i = 0; ok && i < saving->parts->len; i++) {
-        ok = state_write_part(&writer, saving->parts->pdata[i], error);
+    bool ok = state_write_head(&writer, sink, error) &&
+              state_write_about(&writer, copy->about, error);
+    for (guint i = 0; ok && i < copy->parts->len; i++) {
+        ok = state_write_part(&writer, copy->parts->pdata[i], error);
     }
     return ok &&
-           state_write_memory(&writer, saving->blocks, saving->count, saving_progress, saving,
-                              error) &&
+           state_write_memory(&writer, copy->blocks, copy->count, progress, opaque, error) &&
            state_write_tail(&writer, error);
+}
+
+void machine_copy_clear(struct machine_copy *copy)
+{
+    g_clear_pointer(&copy->parts, g_ptr_array_unref);
+    g_clear_pointer(&copy->about, g_free);
 }
 
 /* On a thread of its own. */
@@ -55,7 +75,8 @@ static void saving_run(void *opaque)
 {
     struct machine_saving *saving = opaque;
     struct state_store *store = saving->store;
-    if (saving_write(saving, &saving->error)) {
+    if (machine_copy_write(&saving->copy, state_store_sink(store), saving_progress, saving,
+                           &saving->error)) {
         state_store_keep(store, &saving->error);
     } else {
         state_store_drop(store);
@@ -66,18 +87,17 @@ static void saving_run(void *opaque)
 static void saving_thaw(struct machine_saving *saving)
 {
     bool ran = machine_hold(saving->machine);
-    for (unsigned i = 0; i < saving->count; i++) {
-        host_memory_thaw(saving->memories[i].memory);
+    for (unsigned i = 0; i < saving->copy.count; i++) {
+        host_memory_thaw(saving->copy.memories[i].memory);
     }
     machine_let_go(saving->machine, ran);
 }
 
 static void saving_free(struct machine_saving *saving)
 {
-    g_clear_pointer(&saving->parts, g_ptr_array_unref);
+    machine_copy_clear(&saving->copy);
     aio_bh_delete(saving->done_bh);
     g_clear_error(&saving->error);
-    g_free(saving->about);
     g_free(saving);
 }
 
@@ -92,21 +112,13 @@ static void saving_done(void *opaque)
     saving_free(saving);
 }
 
-static uint64_t memory_next_data(void *opaque, uint64_t offset)
+static bool saving_freeze(struct machine_copy *copy, GError **error)
 {
-    return host_memory_next_data(opaque, offset);
-}
-
-static bool saving_freeze(struct machine_saving *saving, GError **error)
-{
-    saving->count = machine_memories(saving->machine, saving->memories);
-    for (unsigned i = 0; i < saving->count; i++) {
-        struct host_memory *memory = saving->memories[i].memory;
-        if (!host_memory_freeze(memory, error)) {
+    for (unsigned i = 0; i < copy->count; i++) {
+        if (!host_memory_freeze(copy->memories[i].memory, error)) {
             return false;
         }
-        saving->blocks[i] = (struct state_block){ saving->memories[i].name, memory->frozen,
-                                                  memory->size, memory_next_data, memory };
+        copy->blocks[i].view = copy->memories[i].memory->frozen;
     }
     return true;
 }
@@ -114,26 +126,32 @@ static bool saving_freeze(struct machine_saving *saving, GError **error)
 /* Copies what there is besides memory, and begins to write. The machine stands. */
 static bool saving_begin(struct machine_saving *saving, GError **error)
 {
-    struct machine *machine = saving->machine;
-    if (atomic_load(&machine->reset_wanted) ||
-        atomic_load(&machine->end_wanted) != MACHINE_NO_END) {
-        return state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");
+    if (!machine_may_save(saving->machine, error)) {
+        return false;
     }
-    g_autoptr(GPtrArray) parts = machine_state_parts(machine);
-    saving->about = machine_describe(machine);
-    saving->parts = parts_encode(parts);
-    if (!saving_freeze(saving, error)) {
+    machine_copy_make(&saving->copy, saving->machine);
+    if (!saving_freeze(&saving->copy, error)) {
         return false;
     }
     saving->thread = host_thread_new("save", saving_run, saving, error);
     return saving->thread != NULL;
 }
 
-bool machine_save_start(struct machine *machine, const char *path, machine_saved_fn *done,
-                        void *opaque, GError **error)
+bool machine_may_save(struct machine *machine, GError **error)
 {
     if (machine->saving != NULL) {
         return state_fail(error, STATE_ERROR_REFUSED, "the machine is being saved already");
+    }
+    return (!atomic_load(&machine->reset_wanted) &&
+            atomic_load(&machine->end_wanted) == MACHINE_NO_END) ||
+           state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");
+}
+
+bool machine_save_start(struct machine *machine, const char *path, machine_saved_fn *done,
+                        void *opaque, GError **error)
+{
+    if (!machine_may_save(machine, error)) {
+        return false;
     }
     struct state_store *store = state_store_new(path, error);
     if (store == NULL) {

@@ -68,9 +68,9 @@ static void machine_replace(struct machine *machine, const struct state_image *i
     parts_apply(staged);
 }
 
-/* Puts an image into a machine that stands, if it is one of such a machine. */
-static bool machine_take_image(struct machine *machine, const struct state_image *image,
-                               GError **error)
+bool machine_take_image(struct machine *machine, const struct state_image *image,
+                        bool (*commit)(void *opaque, GError **error), void *opaque,
+                        GError **error)
 {
     struct machine_memory memories[MEMORIES_MAX];
     struct state_target targets[MEMORIES_MAX];
@@ -85,6 +85,9 @@ static bool machine_take_image(struct machine *machine, const struct state_image
     }
     g_autoptr(GPtrArray) parts = machine_state_parts(machine);
     struct parts_staged *staged = parts_check(parts, image->parts, error);
+    if (staged != NULL && commit != NULL && !commit(opaque, error)) {
+        g_clear_pointer(&staged, parts_drop);
+    }
     if (staged != NULL) {
         machine_replace(machine, image, targets, count, staged);
     }
@@ -101,7 +104,7 @@ bool machine_load(struct machine *machine, const char *path, GError **error)
         return false;
     }
     bool ran = machine_hold(machine);
-    bool ok = machine_take_image(machine, image, error);
+    bool ok = machine_take_image(machine, image, NULL, NULL, error);
     machine_let_go(machine, ran);
     state_image_free(image);
     if (!ok) {

@@ -25,7 +25,7 @@ unsigned machine_memories(struct machine *machine, struct machine_memory *to)
     return count;
 }
 
-static int compare_names(const void *a, const void *b)
+int machine_compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -34,7 +34,7 @@ static void describe_drives(const struct machine *machine, GString *text)
 {
     guint count;
     g_autofree void **ids = g_hash_table_get_keys_as_array(machine->blocks, &count);
-    qsort(ids, count, sizeof(*ids), compare_names);
+    qsort(ids, count, sizeof(*ids), machine_compare_names);
     for (guint i = 0; i < count; i++) {
         const struct block *block = g_hash_table_lookup(machine->blocks, ids[i]);
         g_string_append_printf(text, "drive %s: %" PRIu64 " bytes%s\n", (const char *)ids[i],

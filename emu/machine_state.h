@@ -10,6 +10,7 @@
 
 #include <glib.h>
 
+#include "emu/block/manage.h"
 #include "emu/machine.h"
 
 /* Called once the file is there, or, with an error, will not be. */
@@ -33,6 +34,27 @@ bool machine_save(struct machine *machine, const char *path, GError **error);
 /* Loads what was saved to a file. Everything is read and checked first: false and `error` name what
  * is wrong, and the machine goes on as if nobody had asked. Afterwards it runs if it ran before. */
 bool machine_load(struct machine *machine, const char *path, GError **error);
+
+/* Saves the machine and all its writable disks under a name, in the images of the disks: those must
+ * be of a format that holds snapshots. What had the name is replaced. The machine stands meanwhile.
+ * False and `error`: the machine and its disks are as they were. */
+bool machine_snapshot_save(struct machine *machine, const char *name, GError **error);
+
+/* Goes back to a snapshot, with the disks. Everything is checked first; false and `error`: nothing
+ * has changed, unless the error says that a disk could not be brought back as the others were: then
+ * the machine stands. */
+bool machine_snapshot_load(struct machine *machine, const char *name, GError **error);
+
+/* Loads by what a user says: "file:PATH", or the name of a snapshot. */
+bool machine_load_named(struct machine *machine, const char *name, GError **error);
+
+/* Removes a snapshot from all disks. */
+bool machine_snapshot_delete(struct machine *machine, const char *name, GError **error);
+
+/* The snapshots that all writable disks have, with a state of the machine; free with
+ * node_snapshots_free. */
+bool machine_snapshot_list(struct machine *machine, struct node_snapshot **ret_list,
+                           unsigned *ret_count, GError **error);
 
 /* What the machine consists of, as far as a saved one must agree: lines of "key: value"; free with
  * g_free. */

@@ -38,11 +38,11 @@ bool option_paused(struct plan *plan, const char *value, GError **error)
 
 bool option_loadvm(struct plan *plan, const char *value, GError **error)
 {
-    if (!g_str_has_prefix(value, "file:") || !value[strlen("file:")]) {
-        return usage_error(error, "-loadvm: write '-loadvm file:PATH'");
+    if (!value[0] || strcmp(value, "file:") == 0) {
+        return usage_error(error, "-loadvm: write '-loadvm NAME' or '-loadvm file:PATH'");
     }
     g_free(plan->loadvm);
-    plan->loadvm = g_strdup(value + strlen("file:"));
+    plan->loadvm = g_strdup(value);
     return true;
 }
 

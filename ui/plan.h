@@ -67,7 +67,7 @@ struct plan {
     enum plan_display display;
     bool full_screen;
     char *name, *pidfile;
-    char *loadvm;        /* the file to go on from; NULL: boot */
+    char *loadvm;        /* what to go on from; NULL: boot */
     GString *answer;     /* the text of a help option: print it and end */
     GPtrArray *warnings; /* strings to print before the start */
     unsigned anonymous;  /* for the ids of what has none */

@@ -151,7 +151,7 @@ static bool run_make(struct run *run, GError **error)
     }
     run->machine = machine_new(config, run->ctx, error);
     if (!run->machine ||
-        (run->plan->loadvm && !machine_load(run->machine, run->plan->loadvm, error)) ||
+        (run->plan->loadvm && !machine_load_named(run->machine, run->plan->loadvm, error)) ||
         !pidfile_write(run, error)) {
         return false;
     }

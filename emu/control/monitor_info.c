@@ -85,6 +85,7 @@ const struct monitor_command monitor_topics[] = {
     { "jit", NULL, "[hot]", "what the translator has done; its hottest blocks", monitor_info_jit },
     { "mtree", NULL, "", "the physical address map", info_mtree },
     { "block", NULL, "", "disks", monitor_info_block },
+    { "snapshots", NULL, "", "what is saved in the images of the disks", monitor_info_snapshots },
     { "network", NULL, "", "networks", info_network },
     { "screens", NULL, "", "what the screens show, as a checksum", monitor_info_screens },
     { "mice", NULL, "", "the pointers that the guest reads", monitor_info_mice },

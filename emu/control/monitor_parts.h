@@ -90,6 +90,10 @@ void monitor_mouse_button(struct monitor_call *call);
 void monitor_savevm(struct monitor_call *call);
 /* savevm_cancel */
 void monitor_savevm_cancel(struct monitor_call *call);
+/* delvm */
+void monitor_delvm(struct monitor_call *call);
+/* info snapshots */
+void monitor_info_snapshots(struct monitor_call *call);
 /* loadvm */
 void monitor_loadvm(struct monitor_call *call);
 

@@ -1,20 +1,30 @@
-/* Saving and loading. */
+/* Saving and loading: by a name in the images of the disks, or without the disks in a file. */
 #include "emu/control/monitor_parts.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "emu/machine_state.h"
 
-/* The path in "file:PATH"; NULL after a message. */
-static const char *state_path(struct monitor_call *call, const char *command)
+#define FILE_PREFIX "file:"
+
+/* The only argument, a name or "file:PATH"; NULL after a message. */
+static const char *state_name(struct monitor_call *call, const char *command)
 {
     const char *name = call->words[0];
-    if (name && g_str_has_prefix(name, "file:") && name[strlen("file:")] && !call->words[1]) {
-        return name + strlen("file:");
+    if (name && name[0] && strcmp(name, FILE_PREFIX) != 0 && !call->words[1]) {
+        return name;
     }
-    g_string_append_printf(call->out, "say '%s file:PATH'; a path with spaces in double quotes\n",
-                           command);
+    g_string_append_printf(call->out,
+                           "say '%s NAME', or '%s file:PATH'; with spaces in double quotes\n",
+                           command, command);
     return NULL;
+}
+
+/* The path behind "file:", or NULL: it is the name of a snapshot. */
+static const char *state_path(const char *name)
+{
+    return g_str_has_prefix(name, FILE_PREFIX) ? name + strlen(FILE_PREFIX) : NULL;
 }
 
 static void say_error(struct monitor_call *call, GError *error)
@@ -26,8 +36,11 @@ static void say_error(struct monitor_call *call, GError *error)
 void monitor_savevm(struct monitor_call *call)
 {
     GError *error = NULL;
-    const char *path = state_path(call, "savevm");
-    if (path && !machine_save(call->options->machine, path, &error)) {
+    struct machine *machine = call->options->machine;
+    const char *name = state_name(call, "savevm");
+    const char *path = name ? state_path(name) : NULL;
+    if (name && !(path ? machine_save(machine, path, &error)
+                       : machine_snapshot_save(machine, name, &error))) {
         say_error(call, error);
     }
 }
@@ -44,8 +57,57 @@ void monitor_savevm_cancel(struct monitor_call *call)
 void monitor_loadvm(struct monitor_call *call)
 {
     GError *error = NULL;
-    const char *path = state_path(call, "loadvm");
-    if (path && !machine_load(call->options->machine, path, &error)) {
+    const char *name = state_name(call, "loadvm");
+    if (name && !machine_load_named(call->options->machine, name, &error)) {
         say_error(call, error);
     }
+}
+
+void monitor_delvm(struct monitor_call *call)
+{
+    GError *error = NULL;
+    const char *name = state_name(call, "delvm");
+    if (name && state_path(name)) {
+        g_string_append(call->out, "a file is yours to delete\n");
+    } else if (name && !machine_snapshot_delete(call->options->machine, name, &error)) {
+        say_error(call, error);
+    }
+}
+
+/* A line as scripts read it: id, tag, size, date, guest time, and no instruction count. */
+static void list_line(struct monitor_call *call, const struct node_snapshot *snapshot)
+{
+    g_autofree char *size =
+        g_format_size_full(snapshot->state_size, G_FORMAT_SIZE_IEC_UNITS);
+    g_autoptr(GDateTime) date = g_date_time_new_from_unix_local(snapshot->date_s);
+    g_autofree char *when = date ? g_date_time_format(date, "%Y-%m-%d %H:%M:%S") : g_strdup("-");
+    int64_t ms = snapshot->clock_ns / 1000000;
+    g_string_append_printf(call->out, "%-9s %-16s %10s %19s %02" PRId64 ":%02d:%02d.%03d\n", "--",
+                           snapshot->name, size, when, ms / 3600000, (int)(ms / 60000 % 60),
+                           (int)(ms / 1000 % 60), (int)(ms % 1000));
+}
+
+void monitor_info_snapshots(struct monitor_call *call)
+{
+    GError *error = NULL;
+    struct node_snapshot *list;
+    unsigned count, shown = 0;
+    if (!machine_snapshot_list(call->options->machine, &list, &count, &error)) {
+        say_error(call, error);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (list[i].state_size > 0 && shown++ == 0) {
+            g_string_append_printf(call->out, "List of snapshots present on all disks:\n"
+                                              "%-9s %-16s %10s %19s %12s\n",
+                                   "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK");
+        }
+        if (list[i].state_size > 0) {
+            list_line(call, &list[i]);
+        }
+    }
+    if (shown == 0) {
+        g_string_append(call->out, "There is no snapshot available.\n");
+    }
+    node_snapshots_free(list, count);
 }
