@@ -252,7 +252,7 @@ static bool snapshot_write(struct machine *machine, const struct disks *disks, c
     if (!machine_may_save(machine, error) || !disks_delete(disks, name, &found, error)) {
         return false;
     }
-    machine_copy_make(&copy, machine);
+    machine_copy_make(&copy, machine, false);
     struct node_snapshot snapshot = {
         .name = (char *)name,
         .date_s = now_ns / 1000000000,

@@ -170,8 +170,8 @@ struct machine_copy {
     unsigned count;
 };
 
-/* Copies everything but memory. */
-void machine_copy_make(struct machine_copy *copy, struct machine *machine);
+/* Copies everything but memory; `with_times` as in machine_describe. */
+void machine_copy_make(struct machine_copy *copy, struct machine *machine, bool with_times);
 
 /* Writes it. Any thread, if nobody changes the blocks. */
 bool machine_copy_write(const struct machine_copy *copy, const struct state_sink *sink,

@@ -4,7 +4,10 @@
 #include "emu/machine_state.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
+#include "emu/block/driver.h"
+#include "emu/block/node.h"
 #include "emu/machine_parts.h"
 #include "emu/state/file.h"
 #include "emu/state/part.h"
@@ -37,10 +40,10 @@ static uint64_t memory_next_data(void *opaque, uint64_t offset)
     return host_memory_next_data(opaque, offset);
 }
 
-void machine_copy_make(struct machine_copy *copy, struct machine *machine)
+void machine_copy_make(struct machine_copy *copy, struct machine *machine, bool with_times)
 {
     g_autoptr(GPtrArray) parts = machine_state_parts(machine);
-    copy->about = machine_describe(machine);
+    copy->about = machine_describe(machine, with_times);
     copy->parts = parts_encode(parts);
     copy->count = machine_memories(machine, copy->memories);
     for (unsigned i = 0; i < copy->count; i++) {
@@ -129,7 +132,7 @@ static bool saving_begin(struct machine_saving *saving, GError **error)
     if (!machine_may_save(saving->machine, error)) {
         return false;
     }
-    machine_copy_make(&saving->copy, saving->machine);
+    machine_copy_make(&saving->copy, saving->machine, true);
     if (!saving_freeze(&saving->copy, error)) {
         return false;
     }
@@ -147,10 +150,28 @@ bool machine_may_save(struct machine *machine, GError **error)
            state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");
 }
 
+/* A file holds no disks: those that are only in memory would be lost with the process. */
+static bool disks_outlive(const struct machine *machine, GError **error)
+{
+    GHashTableIter iter;
+    void *id, *block;
+    g_hash_table_iter_init(&iter, machine->blocks);
+    while (g_hash_table_iter_next(&iter, &id, &block)) {
+        const char *driver = node_driver(block_root(block))->name;
+        bool memory = strcmp(driver, "memory") == 0 || strcmp(driver, "overlay") == 0;
+        if (memory && !block_read_only(block)) {
+            return state_fail(error, STATE_ERROR_REFUSED,
+                              "the disk '%s' keeps what is written to it in memory, which a file "
+                              "does not hold: attach it without snapshot=on", (const char *)id);
+        }
+    }
+    return true;
+}
+
 bool machine_save_start(struct machine *machine, const char *path, machine_saved_fn *done,
                         void *opaque, GError **error)
 {
-    if (!machine_may_save(machine, error)) {
+    if (!machine_may_save(machine, error) || !disks_outlive(machine, error)) {
         return false;
     }
     struct state_store *store = state_store_new(path, error);

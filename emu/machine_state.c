@@ -7,6 +7,7 @@
 #include "emu/machine_parts.h"
 #include "emu/state/file.h"
 #include "emu/state/part.h"
+#include "platform/file.h"
 
 unsigned machine_memories(struct machine *machine, struct machine_memory *to)
 {
@@ -30,7 +31,8 @@ int machine_compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void describe_drives(const struct machine *machine, GString *text)
+/* `with_times`: a state that does not hold the disks belongs to them as they are now. */
+static void describe_drives(const struct machine *machine, bool with_times, GString *text)
 {
     guint count;
     g_autofree void **ids = g_hash_table_get_keys_as_array(machine->blocks, &count);
@@ -39,10 +41,15 @@ static void describe_drives(const struct machine *machine, GString *text)
         const struct block *block = g_hash_table_lookup(machine->blocks, ids[i]);
         g_string_append_printf(text, "drive %s: %" PRIu64 " bytes%s\n", (const char *)ids[i],
                                block_size(block), block_read_only(block) ? ", read only" : "");
+        int64_t changed_us = with_times ? host_file_changed_us(block_path(block)) : 0;
+        if (changed_us != 0 && !block_read_only(block)) {
+            g_string_append_printf(text, "drive %s last written: %" PRId64 " us\n",
+                                   (const char *)ids[i], changed_us);
+        }
     }
 }
 
-char *machine_describe(const struct machine *machine)
+char *machine_describe(const struct machine *machine, bool with_times)
 {
     GString *text = g_string_new(NULL);
     struct machine_memory memories[MEMORIES_MAX];
@@ -62,7 +69,7 @@ char *machine_describe(const struct machine *machine)
     }
     g_string_append_printf(text, "ramfb: %s\n", machine->ramfb != NULL ? "yes" : "no");
     g_string_append_printf(text, "screens: %u\n", machine->display_count);
-    describe_drives(machine, text);
+    describe_drives(machine, with_times, text);
     return g_string_free(text, FALSE);
 }
 
@@ -78,6 +85,12 @@ static char *describe_value(char **lines, const char *key)
     return NULL;
 }
 
+/* Whether a line says when a disk was written; not all hosts can tell. */
+static bool describes_time(const char *line)
+{
+    return strstr(line, " last written: ") != NULL;
+}
+
 /* Names each line of `from` that `to` has otherwise. */
 static void describe_differences(char **from, char **to, bool missing_only, GString *text)
 {
@@ -86,6 +99,9 @@ static void describe_differences(char **from, char **to, bool missing_only, GStr
         g_autofree char *key =
             g_strndup(from[i], colon != NULL ? (gsize)(colon - from[i]) : strlen(from[i]));
         const char *here = colon != NULL ? describe_value(to, key) : NULL;
+        if (here == NULL && describes_time(from[i])) {
+            continue;
+        }
         if (here == NULL || (!missing_only && strcmp(here, colon + 2) != 0)) {
             g_string_append_printf(text, "%s%s: %s there, %s here", text->len > 0 ? "; " : "", key,
                                    missing_only ? "none" : colon != NULL ? colon + 2 : "?",
@@ -96,7 +112,7 @@ static void describe_differences(char **from, char **to, bool missing_only, GStr
 
 bool machine_matches(const struct machine *machine, const char *about, GError **error)
 {
-    g_autofree char *own = machine_describe(machine);
+    g_autofree char *own = machine_describe(machine, strstr(about, " last written: ") != NULL);
     g_auto(GStrv) there = g_strsplit(about, "\n", -1);
     g_auto(GStrv) here = g_strsplit(own, "\n", -1);
     g_autoptr(GString) text = g_string_new(NULL);

@@ -56,6 +56,6 @@ bool machine_snapshot_delete(struct machine *machine, const char *name, GError *
 bool machine_snapshot_list(struct machine *machine, struct node_snapshot **ret_list,
                            unsigned *ret_count, GError **error);
 
-/* What the machine consists of, as far as a saved one must agree: lines of "key: value"; free with
- * g_free. */
-char *machine_describe(const struct machine *machine);
+/* What the machine consists of, as far as a saved one must agree: lines of "key: value"; and when
+ * its disks were written, for a state without them. Free with g_free. */
+char *machine_describe(const struct machine *machine, bool with_times);

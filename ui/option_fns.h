@@ -78,6 +78,8 @@ bool option_pidfile(struct plan *plan, const char *value, GError **error);
 bool option_paused(struct plan *plan, const char *value, GError **error);
 /* -loadvm: where to go on from. */
 bool option_loadvm(struct plan *plan, const char *value, GError **error);
+/* -resume: the end is a pause. */
+bool option_resume(struct plan *plan, const char *value, GError **error);
 /* -no-reboot: a reboot ends the run. */
 bool option_no_reboot(struct plan *plan, const char *value, GError **error);
 /* -nodefaults: no monitor and no serial port that was not asked for. */

@@ -46,6 +46,14 @@ bool option_loadvm(struct plan *plan, const char *value, GError **error)
     return true;
 }
 
+bool option_resume(struct plan *plan, const char *value, GError **error)
+{
+    (void)error;
+    g_free(plan->resume);
+    plan->resume = g_strdup(value);
+    return true;
+}
+
 bool option_no_reboot(struct plan *plan, const char *value, GError **error)
 {
     (void)value, (void)error;

@@ -55,6 +55,8 @@ const struct option options[] = {
     { "S", NULL, NULL, "start paused; 'cont' in the monitor goes on", option_paused, NULL },
     { "loadvm", NULL, "NAME|file:PATH", "go on from where the machine was saved", option_loadvm,
       NULL },
+    { "resume", NULL, "FILE", "save to FILE when asked to end, and go on from it next time",
+      option_resume, NULL },
     { "no-reboot", NULL, NULL, "end when the guest reboots", option_no_reboot, NULL },
     { "rtc", NULL, "base=utc", "the guest's clock shows UTC", option_rtc, NULL },
     { "name", NULL, "TEXT", "the machine's name", option_name, NULL },

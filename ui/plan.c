@@ -57,6 +57,7 @@ void plan_clear(struct plan *plan)
     g_free(plan->name);
     g_free(plan->pidfile);
     g_free(plan->loadvm);
+    g_free(plan->resume);
     if (plan->answer) {
         g_string_free(plan->answer, TRUE);
     }

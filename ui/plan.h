@@ -67,6 +67,7 @@ struct plan {
     enum plan_display display;
     bool full_screen;
     char *name, *pidfile;
+    char *resume;        /* the file to go on from if it is there, and to save to; NULL: none */
     char *loadvm;        /* what to go on from; NULL: boot */
     GString *answer;     /* the text of a help option: print it and end */
     GPtrArray *warnings; /* strings to print before the start */

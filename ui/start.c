@@ -130,6 +130,30 @@ static void run_add_monitors(struct run *run)
     }
 }
 
+/* Goes on from where the machine was saved. A file of -resume is used up by that: the disks change
+ * from here on, and it would not fit them any more. */
+static bool run_load(const struct run *run, GError **error)
+{
+    const struct plan *plan = run->plan;
+    enum host_file_type type;
+    if (plan->loadvm && !machine_load_named(run->machine, plan->loadvm, error)) {
+        return false;
+    }
+    return !plan->resume || !host_file_type(plan->resume, &type, NULL) ||
+           (machine_load(run->machine, plan->resume, error) &&
+            host_file_remove(plan->resume, error));
+}
+
+/* Somebody outside of the guest has ended it. */
+static void run_suspend(struct run *run)
+{
+    g_autoptr(GError) error = NULL;
+    if (!machine_save(run->machine, run->plan->resume, &error)) {
+        fprintf(stderr, "tinamou: the machine could not be saved: %s\n", error->message);
+        run->status = 1;
+    }
+}
+
 static bool run_make(struct run *run, GError **error)
 {
     const struct streams_events events = { run_quit, run_is_quitting, run };
@@ -150,9 +174,7 @@ static bool run_make(struct run *run, GError **error)
         return false;
     }
     run->machine = machine_new(config, run->ctx, error);
-    if (!run->machine ||
-        (run->plan->loadvm && !machine_load_named(run->machine, run->plan->loadvm, error)) ||
-        !pidfile_write(run, error)) {
+    if (!run->machine || !run_load(run, error) || !pidfile_write(run, error)) {
         return false;
     }
     run_add_monitors(run);
@@ -196,7 +218,10 @@ static void run_whole(void *opaque)
         } else {
             say_way_out(run->plan);
         }
-        machine_run(run->machine, &run->status);
+        enum machine_end how = machine_run(run->machine, &run->status);
+        if (how == MACHINE_QUIT && run->plan->resume) {
+            run_suspend(run);
+        }
     } else if (run->session) {
         session_fail(run->session, run->error->message);
     }

@@ -28,7 +28,7 @@ static const struct state_field hart_fields[] = {
     FIELD(seip_software),
     FIELD(pmpaddr),
     FIELD(pmpcfg),
-    FIELD(instret), FIELD(minstret_offset), FIELD(mcycle_offset),
+    FIELD(instret), FIELD(minstret_offset), FIELD(mcycle_offset), FIELD(counts_asked),
     FIELD(saved.reserved),
     FIELD(saved.reserved_size),
     FIELD(reserved_value), FIELD(reserved_sc), FIELD(reserved_retired),

@@ -28,6 +28,9 @@ unsigned family_cpu_count(void);
 /* The descriptors behind a host_event: both ends may be one. 0, or an errno. */
 int family_event_open(int *ret_read, int *ret_write);
 
+/* When a file's bytes were last changed; false if it is not there. */
+bool family_file_changed(const char *path, struct timespec *ret_changed);
+
 /* An anonymous memory object that can be mapped more than once; -1 and errno on failure. */
 int family_memory_open(const char *name);
 

@@ -124,6 +124,14 @@ bool host_file_type(const char *path, enum host_file_type *ret_type, GError **er
     return true;
 }
 
+int64_t host_file_changed_us(const char *path)
+{
+    struct timespec changed;
+    return family_file_changed(path, &changed)
+               ? (int64_t)changed.tv_sec * 1000000 + changed.tv_nsec / 1000
+               : 0;
+}
+
 /* Where a transfer in pieces has come to. */
 struct vec_place {
     const struct host_vec *vec;

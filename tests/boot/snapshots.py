@@ -12,7 +12,8 @@ ROUNDS_SHORT, ROUNDS_LONG = 2, 100
 # Two harts count, hash and compare, each telling its last round; one of them waits now and then.
 WORK = ("for n in 1 2; do (i=0; want=; while :; do i=$((i+1)); "
         "got=$(seq 1 2000 | md5sum); [ -z \"$want\" ] || [ \"$got\" = \"$want\" ] || "
-        "echo mismatch $n >> /tmp/wrong; want=$got; echo $i > /tmp/round$n; "
+        "echo mismatch $n >> /tmp/wrong; want=$got; echo $i > /tmp/next$n; "
+        "mv /tmp/next$n /tmp/round$n; "
         "[ $n = 1 ] || sleep 0.01; done) & done")
 
 
@@ -125,12 +126,46 @@ def in_others(emulator, rounds):
                   f"{os.path.getsize(place / 'state') >> 20} MiB", flush=True)
 
 
+def end_and_resume(emulator):
+    """-resume: Ctrl-a x saves, the next start goes on and uses the file up, a poweroff leaves none;
+    a disk that was written in between is noticed."""
+    with folder() as place:
+        state, disk = place / "state", place / "disk.img"
+        disk.write_bytes(bytes(1 << 20))
+        command = command_of(emulator, "-resume", host_path(emulator, state), "-drive",
+                             f"file={host_path(emulator, disk)},format=raw,if=virtio")
+        with Loaded(command) as shell, machine.reporting(shell):
+            start_work(shell)
+            shell.run("echo kept | dd of=/dev/vda conv=fsync 2>/dev/null")
+            done = rounds_of(shell)
+            shell.send("\x01x")
+            shell.end(60)
+        if not state.exists():
+            raise machine.Failure("nothing was saved at the end")
+        stamp = os.stat(disk)
+        os.utime(disk, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 10**9))
+        if not any(word.endswith(".exe") for word in map(str, emulator)):
+            said = guest.refused(command, [], place)
+            if "last written" not in said:
+                raise machine.Failure(f"it said: {said}")
+        os.utime(disk, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        with Loaded(command) as shell, machine.reporting(shell):
+            shell.wake()
+            if state.exists() or any(now < then for now, then in zip(work_goes_on(shell), done)):
+                raise machine.Failure("it did not go on from the file, or left it there")
+            guest.expect_equal("the disk", shell.run("head -c 5 /dev/vda"), "kept")
+            shell.poweroff()
+        if state.exists():
+            raise machine.Failure("a machine that is off was saved")
+
+
 def register(short, long):
     """Enters the cases into the tables of the suite."""
     def short_case(emulator):
         """A guest at work is saved and loaded, in its process and in others."""
         in_one_process(emulator, ROUNDS_SHORT)
         in_others(emulator, ROUNDS_SHORT)
+        end_and_resume(emulator)
 
     def long_case(emulator):
         """The same, a hundred times."""

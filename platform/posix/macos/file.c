@@ -68,3 +68,13 @@ char *family_lock_owner(int fd)
     (void)fd;
     return NULL;
 }
+
+bool family_file_changed(const char *path, struct timespec *ret_changed)
+{
+    struct stat info;
+    bool found = stat(path, &info) == 0;
+    if (found) {
+        *ret_changed = info.st_mtimespec;
+    }
+    return found;
+}
