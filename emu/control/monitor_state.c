@@ -77,14 +77,14 @@ void monitor_delvm(struct monitor_call *call)
 /* A line as scripts read it: id, tag, size, date, guest time, and no instruction count. */
 static void list_line(struct monitor_call *call, const struct node_snapshot *snapshot)
 {
-    g_autofree char *size =
-        g_format_size_full(snapshot->state_size, G_FORMAT_SIZE_IEC_UNITS);
     g_autoptr(GDateTime) date = g_date_time_new_from_unix_local(snapshot->date_s);
     g_autofree char *when = date ? g_date_time_format(date, "%Y-%m-%d %H:%M:%S") : g_strdup("-");
     int64_t ms = snapshot->clock_ns / 1000000;
-    g_string_append_printf(call->out, "%-9s %-16s %10s %19s %02" PRId64 ":%02d:%02d.%03d\n", "--",
-                           snapshot->name, size, when, ms / 3600000, (int)(ms / 60000 % 60),
-                           (int)(ms / 1000 % 60), (int)(ms % 1000));
+    g_string_append_printf(call->out,
+                           "%-9s %-16s %6.1f MiB %19s %02" PRId64 ":%02d:%02d.%03d\n", "--",
+                           snapshot->name, (double)snapshot->state_size / (1 << 20), when,
+                           ms / 3600000, (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
+                           (int)(ms % 1000));
 }
 
 void monitor_info_snapshots(struct monitor_call *call)
