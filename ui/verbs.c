@@ -18,6 +18,7 @@ const struct verb verbs[] = {
       "run the built-in guest: it shows and checks the machine", verb_demo },
     { "img", "VERB ...", "make, convert, check, serve disk images; 'img help' lists the verbs",
       verb_img },
+    { "snap", "VERB ...", "saved machines: show, check, load, list, delete", verb_snap },
     { "doctor", "", "look at what this computer has, and say what is missing", verb_doctor },
     { "help", "", "print this", verb_help },
     { "version", "", "print the version", verb_version },

@@ -44,6 +44,9 @@ bool verb_run_can(const char *path, GError **error);
 /* Runs the built-in guest. */
 int verb_demo(const char *const *arguments);
 
+/* Looks at saved machines, and loads them. */
+int verb_snap(const char *const *arguments);
+
 /* Reports what this host has and what is missing. */
 int verb_doctor(const char *const *arguments);
 

@@ -131,6 +131,8 @@ def in_others(emulator, rounds):
                         shell.poweroff()
                     else:
                         monitor(shell, f"savevm file:{state}")
+            subprocess.run([*emulator, "snap", "check", state], check=True,
+                           stdout=subprocess.DEVNULL)
             print(f"round {number + 1}: {time.monotonic() - began:.1f} s, "
                   f"{os.path.getsize(place / 'state') >> 20} MiB", flush=True)
 

@@ -1,6 +1,6 @@
-/* Goal: no saved state, however its values were changed, makes a machine that loads it crash, hang or
- * reach memory it should not: it is refused, or the devices go on with what a guest could have done.
- */
+/* Goal: no saved state, however its values were changed, makes a machine that loads it crash, hang
+ * or reach memory it should not: it is refused, or the devices go on with what a guest could have
+ * done. */
 #include <string.h>
 
 #include <glib.h>
