@@ -12,10 +12,10 @@ MIB = 1 << 20
 LIMIT = 4 * MIB  # how long a file of the emulator's may be until somebody makes room
 
 
-def disk(path, extra="", device=""):
-    """The options of a disk."""
-    return ["-drive", f"file={path},format=raw,if=none,id=d0{extra}",
-            "-device", f"virtio-blk-device,drive=d0{device}"]
+def disk(path, device=""):
+    """The options of a disk that has a loop of its own."""
+    return ["-object", "iothread,id=io0", "-drive", f"file={path},format=raw,if=none,id=d0",
+            "-device", f"virtio-blk-device,drive=d0,iothread=io0{device}"]
 
 
 def image(folder, size):
@@ -86,7 +86,7 @@ def disk_loop(emulator):
     """A disk on a loop of its own with several queues works, grows, and survives a reboot."""
     with tempfile.TemporaryDirectory() as folder:
         path = image(folder, 32 * MIB)
-        extra = ["-object", "iothread,id=io0", *disk(path, device=",iothread=io0,num-queues=2")]
+        extra = disk(path, ",num-queues=2")
         with guest.linux(emulator, smp=2, extra=extra) as shell, machine.reporting(shell):
             shell.boot()
             guest.expect_equal("queues", shell.run("ls /sys/block/vda/mq | wc -l"), "2")
