@@ -55,16 +55,6 @@ uint16_t build_const(struct build *build, int64_t value)
     return constant;
 }
 
-bool build_is_const(const struct build *build, uint16_t value, int64_t *ret)
-{
-    const struct ir_ins *ins = &build->block->ins[value];
-    if (ins->op != IR_CONST) {
-        return false;
-    }
-    *ret = ins->imm;
-    return true;
-}
-
 uint16_t build_x(struct build *build, unsigned reg)
 {
     if (reg == 0) {
@@ -137,7 +127,7 @@ static uint16_t build_shifted_sum(struct build *build, uint16_t a, uint16_t b)
     for (unsigned turn = 0; turn < 2; turn++) {
         const struct ir_ins *shift = &build->block->ins[turn == 0 ? a : b];
         int64_t count;
-        if (shift->op == IR_SLL && !shift->w32 && build_is_const(build, shift->b, &count) &&
+        if (shift->op == IR_SLL && !shift->w32 && ir_is_const(build->block, shift->b, &count) &&
             count >= 1 && count <= 3) {
             return build_op(build, (struct ir_ins){ .op = IR_SHADD, .sub = (uint8_t)count,
                                                     .a = shift->a, .b = turn == 0 ? b : a });
@@ -150,8 +140,8 @@ uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, 
 {
     int64_t ca, cb, folded;
     bool fold = (build->block->passes & IR_PASS_BIT(fold)) != 0;
-    bool a_const = fold && build_is_const(build, a, &ca);
-    bool b_const = fold && build_is_const(build, b, &cb);
+    bool a_const = fold && ir_is_const(build->block, a, &ca);
+    bool b_const = fold && ir_is_const(build->block, b, &cb);
     if (a_const && b_const && build_fold(op, w32, ca, cb, &folded)) {
         return build_const(build, folded);
     }

@@ -71,9 +71,6 @@ uint16_t build_x(struct build *build, unsigned reg);
 /* A constant. */
 uint16_t build_const(struct build *build, int64_t value);
 
-/* Whether a value is a constant; which. */
-bool build_is_const(const struct build *build, uint16_t value, int64_t *ret);
-
 /* An integer operation of two values, folded if it can be. */
 uint16_t build_binary(struct build *build, enum ir_op op, bool w32, uint16_t a, uint16_t b);
 

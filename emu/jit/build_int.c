@@ -77,7 +77,7 @@ static uint16_t build_shift_add(struct build *build, const struct build_row *row
                                 uint16_t b)
 {
     int64_t constant;
-    if (build_is_const(build, b, &constant) && constant == 0 && row->sub == 0) {
+    if (ir_is_const(build->block, b, &constant) && constant == 0 && row->sub == 0) {
         return a; /* zext.w */
     }
     return build_op(build, (struct ir_ins){ .op = IR_SHADD, .sub = row->sub, .a = a, .b = b });

@@ -107,7 +107,7 @@ static uint64_t build_status_mask(const struct build *build, const struct isa_in
 {
     int64_t constant;
     bool replace = insn->uop == UOP_csr_write || insn->uop == UOP_csri_write;
-    if (!replace && build_is_const(build, operand, &constant)) {
+    if (!replace && ir_is_const(build->block, operand, &constant)) {
         return (uint64_t)constant & SSTATUS_WRITABLE;
     }
     return SSTATUS_WRITABLE;
@@ -161,7 +161,7 @@ enum build_result build_status_write(struct build *build, const struct isa_insn 
     int64_t constant;
     bool replace = insn->uop == UOP_csr_write || insn->uop == UOP_csri_write;
     bool clear = insn->uop == UOP_csr_clear || insn->uop == UOP_csri_clear;
-    bool known = !replace && build_is_const(build, operand, &constant);
+    bool known = !replace && ir_is_const(build->block, operand, &constant);
     uint64_t mask = build_status_mask(build, insn, operand);
     if (!build_in_supervisor(build) || build->next >= TLB_PAGE_SIZE ||
         (known && (mask & MSTATUS_MXR) != 0)) {

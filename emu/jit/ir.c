@@ -57,6 +57,16 @@ bool ir_makes_value(enum ir_op op)
     return (ir_kind[op] & (KIND_V | KIND_F)) != 0;
 }
 
+bool ir_is_const(const struct ir_block *block, uint16_t value, int64_t *ret_imm)
+{
+    const struct ir_ins *ins = &block->ins[value];
+    if (ins->op != IR_CONST) {
+        return false;
+    }
+    *ret_imm = ins->imm;
+    return true;
+}
+
 bool ir_is_float(enum ir_op op)
 {
     return (ir_kind[op] & KIND_F) != 0;

@@ -151,6 +151,9 @@ uint16_t ir_append(struct ir_block *block, struct ir_ins ins);
 /* Whether an operation makes a value (integer or floating point). */
 bool ir_makes_value(enum ir_op op);
 
+/* Whether a value is a constant; which. */
+bool ir_is_const(const struct ir_block *block, uint16_t value, int64_t *ret_imm);
+
 /* Whether the value it makes is floating point. */
 bool ir_is_float(enum ir_op op);
 

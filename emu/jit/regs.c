@@ -56,7 +56,8 @@ void regs_next(struct regs *regs, unsigned now)
     }
 }
 
-void regs_get(struct regs *regs, unsigned guest, uint16_t value)
+/* GET: the value is the guest register's home, not read or written before. */
+static void regs_get(struct regs *regs, unsigned guest, uint16_t value)
 {
     assert(regs->in_home[guest] == IR_NONE);
     regs->in_home[guest] = value;
@@ -308,7 +309,8 @@ static void regs_rescue(struct regs *regs, uint16_t value, unsigned guest)
     regs_hold(regs, value, temp);
 }
 
-void regs_put(struct regs *regs, unsigned guest, uint16_t value)
+/* PUT: the guest register's home holds the value from now on. */
+static void regs_put(struct regs *regs, unsigned guest, uint16_t value)
 {
     if (regs->in_home[guest] == value) {
         return; /* computed in place */
@@ -345,5 +347,20 @@ void regs_put(struct regs *regs, unsigned guest, uint16_t value)
     if (regs->place[value].home == REGS_NONE ||
         regs->host->pinned[regs->place[value].home] == REGS_NONE) {
         regs->place[value].home = (int8_t)guest;
+    }
+}
+
+bool regs_carry_out(struct regs *x, struct regs *f, unsigned index)
+{
+    const struct ir_ins *ins = &x->block->ins[index];
+    switch ((enum ir_op)ins->op) {
+    case IR_NOP:
+    case IR_HINT:
+    case IR_CONST: return true;
+    case IR_GET:   regs_get(x, ins->reg, (uint16_t)index); return true;
+    case IR_GETF:  regs_get(f, ins->reg, (uint16_t)index); return true;
+    case IR_PUT:   regs_put(x, ins->reg, ins->a); return true;
+    case IR_PUTF:  regs_put(f, ins->reg, ins->a); return true;
+    default: return false;
     }
 }

@@ -24,6 +24,7 @@ struct regs_host {
     void (*store_home)(void *emitter, unsigned guest, int src);
     void (*load_spill)(void *emitter, int dst, unsigned slot);
     void (*store_spill)(void *emitter, unsigned slot, int src);
+    /* Of integers: there are no floating-point constants. */
     void (*load_const)(void *emitter, int dst, uint64_t value);
     void (*store_home_const)(void *emitter, unsigned guest, uint64_t value);
 };
@@ -96,8 +97,6 @@ void regs_take(struct regs *regs, int temp);
 /* Makes sure a constant has a spill slot, for hosts that take it from memory only. */
 void regs_force_spill(struct regs *regs, uint16_t value);
 
-/* Carries out GET: the value is the guest register's home, not read or written before. */
-void regs_get(struct regs *regs, unsigned guest, uint16_t value);
-
-/* Carries out PUT: the guest register's home holds the value from now on. */
-void regs_put(struct regs *regs, unsigned guest, uint16_t value);
+/* Carries out an operation that only moves values between the homes of guest registers and them;
+ * false: it is another one. `x` and `f`: the two instances of a block. */
+bool regs_carry_out(struct regs *x, struct regs *f, unsigned index);

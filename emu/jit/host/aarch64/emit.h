@@ -69,9 +69,6 @@ extern const struct regs_host emit_regs_f;
 /* Whether the processor has the atomic instructions of FEAT_LSE. */
 bool emit_has_lse(void);
 
-/* Whether the value is this constant. */
-bool emit_is_const(const struct emitter *e, uint16_t value, int64_t *ret_imm);
-
 /* The register of an operand where number 31 means zero: the zero register, for 0. */
 int emit_read(struct emitter *e, uint16_t value);
 

@@ -144,7 +144,7 @@ static uint8_t *emit_compare(struct emitter *e, const struct ir_ins *ins)
     static const uint8_t cc[] = { [IR_EQ] = CC_EQ, [IR_NE] = CC_NE, [IR_LT] = CC_LT,
                                   [IR_GE] = CC_GE, [IR_LTU] = CC_LO, [IR_GEU] = CC_HS };
     int64_t imm;
-    bool constant = emit_is_const(e, ins->b, &imm) && imm > -4096 && imm < 4096;
+    bool constant = ir_is_const(e->block, ins->b, &imm) && imm > -4096 && imm < 4096;
     if (constant && imm == 0 && (ins->sub == IR_EQ || ins->sub == IR_NE)) {
         return a64_cbz(&e->as, true, ins->sub == IR_NE, emit_read(e, ins->a));
     }

@@ -20,7 +20,7 @@ static void emit_sum(struct emitter *e, unsigned index)
     const struct ir_ins *ins = emit_ins(e, index);
     bool subtract = ins->op == IR_SUB;
     int64_t imm;
-    if (emit_is_const(e, ins->b, &imm) && imm > -4096 && imm < 4096) {
+    if (ir_is_const(e->block, ins->b, &imm) && imm > -4096 && imm < 4096) {
         imm = subtract ? -imm : imm;
         int n = regs_read(&e->x, ins->a);
         int d = regs_write(&e->x, (uint16_t)index);
@@ -39,7 +39,7 @@ static void emit_logic(struct emitter *e, unsigned index, enum a64_logic op)
 {
     const struct ir_ins *ins = emit_ins(e, index);
     int64_t imm;
-    bool constant = op % 2 == 0 && emit_is_const(e, ins->b, &imm) &&
+    bool constant = op % 2 == 0 && ir_is_const(e->block, ins->b, &imm) &&
                     a64_logic_fits(true, (uint64_t)imm);
     int n = emit_read(e, ins->a);
     int m = constant ? A64_ZR : emit_read(e, ins->b);
@@ -72,7 +72,7 @@ static void emit_shift(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = emit_ins(e, index);
     int64_t count;
-    bool constant = emit_is_const(e, ins->b, &count);
+    bool constant = ir_is_const(e->block, ins->b, &count);
     int n = emit_read(e, ins->a);
     int m = constant ? A64_ZR : emit_read(e, ins->b);
     int d = regs_write(&e->x, (uint16_t)index);
@@ -94,7 +94,7 @@ static void emit_rotate(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = emit_ins(e, index);
     int64_t count;
-    bool constant = emit_is_const(e, ins->b, &count);
+    bool constant = ir_is_const(e->block, ins->b, &count);
     int n = emit_read(e, ins->a);
     int m = constant ? A64_ZR : emit_read(e, ins->b);
     int d = regs_write(&e->x, (uint16_t)index);
@@ -114,7 +114,7 @@ static void emit_set_less(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = emit_ins(e, index);
     int64_t imm;
-    if (emit_is_const(e, ins->b, &imm) && imm >= 0 && imm < 4096) {
+    if (ir_is_const(e->block, ins->b, &imm) && imm >= 0 && imm < 4096) {
         a64_sum_ri(&e->as, A64_SUBS, true, A64_ZR, regs_read(&e->x, ins->a), (uint32_t)imm);
     } else {
         int n = emit_read(e, ins->a), m = emit_read(e, ins->b);
@@ -160,7 +160,7 @@ static void emit_single_bit(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = emit_ins(e, index);
     int64_t bit;
-    if (emit_is_const(e, ins->b, &bit)) {
+    if (ir_is_const(e->block, ins->b, &bit)) {
         emit_single_bit_const(e, index, (unsigned)bit & 63);
         return;
     }

@@ -11,7 +11,7 @@ _Static_assert(offsetof(struct tlb_bank, entry) == 0, "a bank begins with what i
 int emit_address(struct emitter *e, uint16_t value, int64_t disp)
 {
     int64_t constant;
-    if (emit_is_const(e, value, &constant)) {
+    if (ir_is_const(e->block, value, &constant)) {
         int at = regs_scratch(&e->x);
         a64_mov_imm(&e->as, at, (uint64_t)constant + (uint64_t)disp);
         return at;

@@ -119,41 +119,17 @@ static void emit_f_store_spill(void *emitter, unsigned slot, int src)
                (unsigned)src);
 }
 
-/* Floating-point constants do not exist in the IR. */
-static void emit_f_no_const(void *emitter, int dst, uint64_t value)
-{
-    (void)emitter, (void)dst, (void)value;
-    assert(false);
-}
-
-static void emit_f_no_store_const(void *emitter, unsigned guest, uint64_t value)
-{
-    (void)emitter, (void)guest, (void)value;
-    assert(false);
-}
-
 const struct regs_host emit_regs_f = {
     .pinned = emit_pinned_f, .temps = emit_temps_f, .move = emit_f_move,
     .load_home = emit_f_load_home, .store_home = emit_f_store_home,
     .load_spill = emit_f_load_spill, .store_spill = emit_f_store_spill,
-    .load_const = emit_f_no_const, .store_home_const = emit_f_no_store_const,
 };
-
-bool emit_is_const(const struct emitter *e, uint16_t value, int64_t *ret_imm)
-{
-    const struct ir_ins *ins = &e->block->ins[value];
-    if (ins->op != IR_CONST) {
-        return false;
-    }
-    *ret_imm = ins->imm;
-    return true;
-}
 
 struct operand emit_operand(struct emitter *e, uint16_t value, bool imm, bool mem)
 {
     int64_t constant;
     unsigned guest;
-    if (imm && emit_is_const(e, value, &constant) && constant == (int32_t)constant) {
+    if (imm && ir_is_const(e->block, value, &constant) && constant == (int32_t)constant) {
         return (struct operand){ .kind = OPERAND_IMM, .imm = constant };
     }
     if (mem && regs_in_slot(&e->x, value, &guest)) {
@@ -169,7 +145,7 @@ void emit_copy(struct emitter *e, enum x86_reg dst, uint16_t value)
     int reg = regs_peek(&e->x, value);
     if (reg != REGS_NONE) {
         emit_x_move(e, dst, reg);
-    } else if (emit_is_const(e, value, &constant)) {
+    } else if (ir_is_const(e->block, value, &constant)) {
         x86_mov_ri(&e->as, dst, (uint64_t)constant, false);
     } else if (regs_in_slot(&e->x, value, &guest)) {
         emit_x_load_home(e, dst, guest);
@@ -257,16 +233,8 @@ void emit_cold_step(struct emitter *e, const struct emit_cold *cold)
 
 static void emit_one(struct emitter *e, unsigned index)
 {
-    const struct ir_ins *ins = &e->block->ins[index];
-    switch ((enum ir_op)ins->op) {
-    case IR_NOP:
-    case IR_HINT:
-    case IR_CONST: return;
-    case IR_GET:  regs_get(&e->x, ins->reg, (uint16_t)index); return;
-    case IR_GETF: regs_get(&e->f, ins->reg, (uint16_t)index); return;
-    case IR_PUT:  regs_put(&e->x, ins->reg, ins->a); return;
-    case IR_PUTF: regs_put(&e->f, ins->reg, ins->a); return;
-    default: break;
+    if (regs_carry_out(&e->x, &e->f, index)) {
+        return;
     }
     bool known = emit_integer(e, index) || emit_memory(e, index) || emit_fcsr(e, index) ||
                  emit_float(e, index) || emit_flow(e, index);

@@ -72,9 +72,6 @@ extern const struct regs_host emit_regs_f;
 /* The operand of a value, read now; `imm` allows immediates, `mem` slots. */
 struct operand emit_operand(struct emitter *e, uint16_t value, bool imm, bool mem);
 
-/* Whether the value is this constant. */
-bool emit_is_const(const struct emitter *e, uint16_t value, int64_t *ret_imm);
-
 /* Copies a value, wherever it is, to a register that the caller has taken. */
 void emit_copy(struct emitter *e, enum x86_reg dst, uint16_t value);
 

@@ -69,7 +69,7 @@ static void emit_mode_check(struct emitter *e, const struct ir_ins *ins)
 {
     int64_t mode;
     struct x86_mem frm = x86_at(HART, HART_OFFSET(frm));
-    if (emit_is_const(e, ins->a, &mode)) {
+    if (ir_is_const(e->block, ins->a, &mode)) {
         x86_cmp_m8i(&e->as, frm, (int8_t)mode);
     } else {
         enum x86_reg value = regs_read(&e->x, ins->a), now = regs_scratch(&e->x);

@@ -75,7 +75,7 @@ static void emit_shift(struct emitter *e, unsigned index)
     const struct ir_ins *ins = &e->block->ins[index];
     enum x86_shift op = ins->op == IR_SLL ? X86_SHL : ins->op == IR_SRL ? X86_SHR : X86_SAR;
     int64_t count;
-    if (emit_is_const(e, ins->b, &count)) {
+    if (ir_is_const(e->block, ins->b, &count)) {
         struct operand a = emit_operand(e, ins->a, true, true);
         enum x86_reg dst = regs_write(&e->x, (uint16_t)index);
         emit_mov(e, true, dst, &a);
@@ -96,7 +96,7 @@ static void emit_rotate(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     int64_t count;
-    if (emit_is_const(e, ins->b, &count)) {
+    if (ir_is_const(e->block, ins->b, &count)) {
         enum x86_reg a = regs_read(&e->x, ins->a);
         unsigned bits = ins->w32 ? 32 : 64;
         unsigned right = (unsigned)(ins->op == IR_ROR ? count : -count) & (bits - 1);
@@ -336,7 +336,7 @@ static void emit_csr(struct emitter *e, unsigned index)
     const struct ir_ins *ins = &e->block->ins[index];
     struct x86_mem csr = x86_at(HART, (int32_t)ins->imm);
     int64_t constant;
-    if (ins->op == IR_CSRPUT && emit_is_const(e, ins->a, &constant) &&
+    if (ins->op == IR_CSRPUT && ir_is_const(e->block, ins->a, &constant) &&
         constant == (int32_t)constant) {
         x86_store_imm(&e->as, ins->size, csr, (int32_t)constant);
     } else if (ins->op == IR_CSRGET) {

@@ -18,7 +18,7 @@ static struct operand emit_stored(struct emitter *e, uint16_t value)
     int64_t constant;
     unsigned guest;
     bool in_slot = regs_in_slot(&e->x, value, &guest);
-    if (emit_is_const(e, value, &constant) && e->x.place[value].spill == REGS_NONE &&
+    if (ir_is_const(e->block, value, &constant) && e->x.place[value].spill == REGS_NONE &&
         (constant == (int32_t)constant || !in_slot)) {
         return (struct operand){ .kind = OPERAND_IMM, .imm = constant };
     }
@@ -36,7 +36,7 @@ static struct operand emit_stored(struct emitter *e, uint16_t value)
 static struct operand emit_surviving(struct emitter *e, uint16_t value, bool compute)
 {
     int64_t constant;
-    if (compute && emit_is_const(e, value, &constant) && constant != (int32_t)constant) {
+    if (compute && ir_is_const(e->block, value, &constant) && constant != (int32_t)constant) {
         regs_force_spill(&e->x, value);
     }
     int reg = regs_peek(&e->x, value);
@@ -65,7 +65,7 @@ static enum x86_reg emit_address_of(struct emitter *e, uint16_t value, int32_t d
         return reg;
     }
     regs_take(&e->x, RAX); /* what was there is still there, only nobody counts on it */
-    if (emit_is_const(e, value, &constant)) {
+    if (ir_is_const(e->block, value, &constant)) {
         x86_mov_ri(as, RAX, (uint64_t)(constant + disp), false);
     } else if (reg == REGS_NONE) {
         struct operand from = emit_stored(e, value);
