@@ -36,8 +36,8 @@ bool machine_save(struct machine *machine, const char *path, GError **error);
 bool machine_load(struct machine *machine, const char *path, GError **error);
 
 /* Saves the machine and all its writable disks under a name, in the images of the disks: those must
- * be of a format that holds snapshots. What had the name is replaced. The machine stands meanwhile.
- * False and `error`: the machine and its disks are as they were. */
+ * be of a format that holds snapshots. What had the name is removed first. The machine stands
+ * meanwhile. False and `error`: there is no such snapshot, and the machine goes on. */
 bool machine_snapshot_save(struct machine *machine, const char *name, GError **error);
 
 /* Goes back to a snapshot, with the disks. Everything is checked first; false and `error`: nothing
