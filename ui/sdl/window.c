@@ -103,9 +103,14 @@ static void hints_set(void)
 
 static bool sdl_failed(GError **error, const char *what)
 {
+    g_autofree char *why = g_strdup(SDL_GetError());
+    size_t length = strlen(why);
+    while (length > 0 && strchr(". \r\n", why[length - 1])) {
+        why[--length] = '\0'; /* Windows ends what it says with that, and we go on */
+    }
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
                 "%s: %s. Is there a display? Without one say '-display none' or '-nographic'", what,
-                SDL_GetError());
+                why);
     return false;
 }
 
