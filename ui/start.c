@@ -280,6 +280,7 @@ static bool run_windowed(struct run *run, GError **error)
         .name = run->plan->name,
         .full_screen = run->plan->full_screen,
         .guided = run->plan->guided,
+        .version = version_text(false),
         .can_start = verb_run_can,
     };
     struct window *window = window_open(&options, error);

@@ -160,8 +160,8 @@ static void act_about(struct window *window)
     g_autofree char *host = host_description();
     g_autofree char *body =
         g_strdup_printf("Tinamou runs riscv64 machines. A tinamou is a bird, the emu's cousin that "
-                        "flies.\n \n%s",
-                        host);
+                        "flies.\n \n%s\n%s",
+                        window->options.version, host);
     window_say(window, "About Tinamou", body, "MIT licence");
 }
 

@@ -4,7 +4,8 @@
 
 static void file_refused(struct window *window, GError *error)
 {
-    window_say_failure(window, "The file cannot be started", error->message, NULL);
+    window_say_failure(window, "The file cannot be started", error->message,
+                       "Choose a disk, a riscv64 kernel, or a program for the bare machine.");
     g_error_free(error);
 }
 

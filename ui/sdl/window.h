@@ -10,7 +10,8 @@
 struct window;
 
 struct window_options {
-    const char *name; /* the machine's, NULL: none */
+    const char *name;    /* the machine's, NULL: none */
+    const char *version; /* of this program, with its name */
     bool full_screen;
     bool guided; /* a person started this: failures are shown, not only returned */
     /* Whether a file can be started as a machine; false and `error`: why not. */
