@@ -5,7 +5,7 @@ import time
 
 CLIENT_MESSAGE, SELECTION_REQUEST, SELECTION_NOTIFY = 33, 30, 31
 LONG = ctypes.c_long
-LIMIT_S = 20
+LIMIT_S = 90
 
 
 class Event(ctypes.Structure):

@@ -199,7 +199,7 @@ def test_lost_compositor():
         child = desktop.background(sys.argv[1], *MACHINE, "-pidfile", made, stderr=said,
                                    env=environment)
         child.said = said
-        wait_for("a machine", lambda: os.path.exists(made))
+        wait_for("a machine", lambda: os.path.exists(made) or child.poll() is not None)
         compositor.kill()
         status, errors = ended(child, "the compositor went away")
         check(status != 0 and "the display has gone away" in errors, f"status {status}: {errors}")
