@@ -96,9 +96,7 @@ static void hints_set(void)
     SDL_SetHint(SDL_HINT_APP_NAME, "Tinamou");
     g_setenv("SDL_VIDEO_X11_WMCLASS", APPLICATION, FALSE); /* SDL 2 has no hints for these */
     g_setenv("SDL_VIDEO_WAYLAND_WMCLASS", APPLICATION, FALSE);
-#ifdef SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE
     SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0"); /* the main one's button does */
-#endif
 }
 
 static bool sdl_failed(GError **error, const char *what)
