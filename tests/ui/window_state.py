@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -140,6 +141,28 @@ def test_menu():
         wait_for("a recorder that begins anew", lambda: typed(monitor).startswith("x"))
 
 
+def test_snapshot():
+    """Going back to the snapshot of the menu brings back what the guest had."""
+    disk = folder / "disk.qcow2"
+    subprocess.run([*desktop.WRAPPER, sys.argv[1], "img", "create", "-f", "qcow2", disk, "16M"],
+                   check=True, stdout=subprocess.DEVNULL)
+    drive = f"file={disk},format=qcow2,if=virtio"
+    with window_of("snapshot", "-drive", drive) as (_, monitor):
+        knock(monitor)
+        type_checked(monitor, "kept")
+        xdo("key", "ctrl+shift+e")
+        wait_for("the snapshot", lambda: "quick" in monitor.run("info snapshots"))
+        time.sleep(0.5)
+        xdo("key", "Return")  # it is told
+        before = typed(monitor)
+        type_checked(monitor, "lost")
+        xdo("key", "ctrl+shift+l")
+        time.sleep(0.5)
+        check(typed(monitor) == before + "lost", "nothing is lost before the user has answered")
+        xdo("key", "Left", "Return")
+        wait_for("what was saved", lambda: typed(monitor) == before)
+
+
 def test_full_screen():
     """The window fills the screen and comes back as it was, by keys and by the menu."""
     with window_of("full") as (window, monitor):
@@ -243,7 +266,7 @@ def main():
         print(f"cannot run here: {', '.join(absent)}")
         sys.exit(77)
     desktop.display_open()
-    for test in [test_typing, test_menu, test_full_screen, test_waiting] + \
+    for test in [test_typing, test_menu, test_snapshot, test_full_screen, test_waiting] + \
             ([test_dialog] if WINDOWS else [test_drop]):
         began = time.monotonic()
         test()

@@ -4,6 +4,8 @@
 #include "platform/process.h"
 #include "ui/sdl/parts.h"
 
+#define SNAPSHOT "quick" /* the name of the one that menus save */
+
 void window_to_front(struct window *window)
 {
     if (window->at) {
@@ -48,7 +50,24 @@ static void act_pause(struct window *window)
 {
     struct session_status status;
     session_get_status(window->session, &status);
-    session_command(window->session, status.state == SESSION_PAUSED ? "cont" : "stop");
+    session_command(window->session, status.state == SESSION_PAUSED ? "cont" : "stop", NULL);
+}
+
+/* One name is enough for whoever does not use the monitor. */
+static void act_save(struct window *window)
+{
+    session_command(window->session, "savevm " SNAPSHOT,
+                    "The machine and its disks are saved as they are now.");
+}
+
+/* Asks first: the present is lost. */
+static void act_load(struct window *window)
+{
+    window_show_sheet(window, false, "Go back to the snapshot?",
+                      "What the guest has done since it was saved, on its disks too, is lost.",
+                      NULL);
+    sheet_add_button(&window->sheet, COMMAND_DISMISS);
+    sheet_add_button(&window->sheet, COMMAND_LOAD_NOW);
 }
 
 /* Asks first: what the guest has not written would be lost. */
@@ -137,10 +156,8 @@ static void act_screenshot(struct window *window)
     }
     g_autofree char *line = g_strdup_printf("screendump \"%s\" -f png %u", path,
                                             (unsigned)(screen - window->screen) + 1);
-    if (session_command(window->session, line)) {
-        g_autofree char *body = g_strdup_printf("Saved as %s", path);
-        window_say(window, "Screenshot", body, NULL);
-    }
+    g_autofree char *done = g_strdup_printf("The picture is saved as %s", path);
+    session_command(window->session, line, done);
 }
 
 static void act_keys(struct window *window)
@@ -215,7 +232,7 @@ static void act_menu(struct window *window)
 static void act_command(struct window *window, const char *line)
 {
     window_hide_sheet(window);
-    session_command(window->session, line);
+    session_command(window->session, line, NULL);
 }
 
 void window_do(struct window *window, enum command command)
@@ -226,6 +243,9 @@ void window_do(struct window *window, enum command command)
     case COMMAND_PAUSE: act_pause(window); break;
     case COMMAND_RESET: act_command(window, "system_reset"); break;
     case COMMAND_POWER: act_command(window, "system_powerdown"); break;
+    case COMMAND_SAVE: act_save(window); break;
+    case COMMAND_LOAD: act_load(window); break;
+    case COMMAND_LOAD_NOW: act_command(window, "loadvm " SNAPSHOT); break;
     case COMMAND_SCREENSHOT: act_screenshot(window); break;
     case COMMAND_OPEN: window_ask_file(window); break;
     case COMMAND_QUIT: act_quit(window); break;

@@ -250,8 +250,9 @@ static void window_detach(struct window *window)
 /* What makes no sense now: commands for a machine that is not there, for text that is not shown. */
 static unsigned menu_greyed(struct window *window)
 {
-    static const unsigned of_machine =
-        1u << COMMAND_PAUSE | 1u << COMMAND_RESET | 1u << COMMAND_POWER;
+    static const unsigned of_machine = 1u << COMMAND_PAUSE | 1u << COMMAND_RESET |
+                                       1u << COMMAND_POWER | 1u << COMMAND_SAVE |
+                                       1u << COMMAND_LOAD;
     static const unsigned of_screen = 1u << COMMAND_SCREENSHOT | 1u << COMMAND_GRAB;
     static const unsigned of_console =
         1u << COMMAND_COPY | 1u << COMMAND_PASTE | 1u << COMMAND_SELECT_ALL | 1u << COMMAND_FIND;
@@ -303,10 +304,14 @@ bool window_take(struct window *window)
     window_exchange_clipboard(window, false);
     window->stale |= console_take_all(window) ? PART_CONTENT : 0;
     window->stale |= screen_take_all(window) ? PART_SHOW : 0;
-    for (char *text = session_message(window->session); text;
-         text = session_message(window->session)) {
-        window_say_failure(window, "The machine answered", text, NULL);
-        g_free(text);
+    struct session_message message;
+    while (session_message(window->session, &message)) {
+        if (message.done) {
+            window_say(window, "Done", message.text, NULL);
+        } else {
+            window_say_failure(window, "The machine answered", message.text, NULL);
+        }
+        g_free(message.text);
     }
     menu_refresh(window);
     return !(window->failed && window->quit_asked);

@@ -21,6 +21,7 @@ struct console {
 struct order {
     struct session *session;
     char *line;
+    char *done; /* said when the monitor has nothing to say; NULL: nothing is */
 };
 
 struct session {
@@ -41,7 +42,7 @@ struct session {
     struct aio_context *ctx; /* NULL: no machine */
     bool open;               /* it takes commands */
     struct session_status status;
-    GQueue messages; /* of char *, owned */
+    GQueue messages; /* of struct session_message, owned */
     unsigned orders; /* on their way */
     bool let_go;
     char *failure;
@@ -58,6 +59,13 @@ struct session *session_new(session_wake_fn *wake, session_wake_fn *quit, void *
     return session;
 }
 
+static void message_free(void *opaque)
+{
+    struct session_message *message = opaque;
+    g_free(message->text);
+    g_free(message);
+}
+
 void session_free(struct session *session)
 {
     if (!session) {
@@ -68,7 +76,7 @@ void session_free(struct session *session)
         vc_free(session->console[i].vc);
         g_free(session->console[i].name);
     }
-    g_queue_clear_full(&session->messages, g_free);
+    g_queue_clear_full(&session->messages, message_free);
     g_free(session->failure);
     host_mutex_finish(&session->lock);
     g_free(session);
@@ -247,25 +255,39 @@ void session_say(struct session *session, const char *text)
     session->wake(session->opaque);
 }
 
+/* What the window hears of an order; NULL: nothing. */
+static struct session_message *order_message(struct order *order, char *answer)
+{
+    bool silent = *g_strstrip(answer) == '\0';
+    if (silent && !order->done) {
+        return NULL;
+    }
+    struct session_message *message = g_new(struct session_message, 1);
+    message->done = silent;
+    message->text = g_strdup(silent ? order->done : answer);
+    return message;
+}
+
 static void order_run(void *opaque)
 {
     struct order *order = opaque;
     struct session *session = order->session;
-    char *answer = monitor_execute(session->options, order->line);
+    g_autofree char *answer = monitor_execute(session->options, order->line);
+    struct session_message *message = order_message(order, answer);
     session_publish(session);
     host_mutex_lock(&session->lock);
     session->orders--;
-    if (*g_strstrip(answer)) {
-        g_queue_push_tail(&session->messages, g_steal_pointer(&answer));
+    if (message) {
+        g_queue_push_tail(&session->messages, message);
     }
     host_mutex_unlock(&session->lock);
     session->wake(session->opaque);
-    g_free(answer);
     g_free(order->line);
+    g_free(order->done);
     g_free(order);
 }
 
-bool session_command(struct session *session, const char *line)
+bool session_command(struct session *session, const char *line, const char *done)
 {
     host_mutex_lock(&session->lock);
     bool there = session->open;
@@ -273,6 +295,7 @@ bool session_command(struct session *session, const char *line)
         struct order *order = g_new0(struct order, 1);
         order->session = session;
         order->line = g_strdup(line);
+        order->done = g_strdup(done);
         session->orders++;
         aio_bh_schedule_oneshot(session->ctx, "window command", order_run, order);
     }
@@ -285,12 +308,15 @@ void session_quit(struct session *session)
     session->quit(session->opaque);
 }
 
-char *session_message(struct session *session)
+bool session_message(struct session *session, struct session_message *ret_message)
 {
     host_mutex_lock(&session->lock);
-    char *message = g_queue_pop_head(&session->messages);
+    g_autofree struct session_message *message = g_queue_pop_head(&session->messages);
     host_mutex_unlock(&session->lock);
-    return message;
+    if (message) {
+        *ret_message = *message;
+    }
+    return message != NULL;
 }
 
 void session_let_go(struct session *session)

@@ -81,9 +81,16 @@ struct machine *session_machine(struct session *session);
 /* The clipboard that the machine shares with the host; NULL as session_machine. Window's side. */
 struct clipboard *session_clipboard(struct session *session);
 
-/* Runs a command of the monitor soon. What it answers, if anything, comes by session_message.
+/* Something for the user to read. */
+struct session_message {
+    bool done;  /* what was asked for; else what the monitor said instead */
+    char *text; /* owned */
+};
+
+/* Runs a command of the monitor soon. What it answers, if anything, comes by session_message; if it
+ * has nothing to say, `done` comes, unless that is NULL.
  * False when there is no machine. Window's side. */
-bool session_command(struct session *session, const char *line);
+bool session_command(struct session *session, const char *line, const char *done);
 
 /* Asks the machine to end, or not to start. Window's side. */
 void session_quit(struct session *session);
@@ -91,8 +98,9 @@ void session_quit(struct session *session);
 /* Has the window show a text as it shows an answer. Machine's side. */
 void session_say(struct session *session, const char *text);
 
-/* The oldest answer not yet taken, NULL if there is none; free with g_free. Window's side. */
-char *session_message(struct session *session);
+/* The oldest message not yet taken; false if there is none. Free its text with g_free. Window's
+ * side. */
+bool session_message(struct session *session, struct session_message *ret_message);
 
 /* The window has forgotten everything of the machine. Window's side, after SESSION_ENDED. */
 void session_let_go(struct session *session);

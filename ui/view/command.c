@@ -11,6 +11,8 @@ const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_PAUSE] = { "Pause or go on", 'p', "stop, cont" },
     [COMMAND_RESET] = { "Reset", 'r', "system_reset" },
     [COMMAND_POWER] = { "Press the power button", 'b', "system_powerdown" },
+    [COMMAND_SAVE] = { "Save a snapshot", 'e', "savevm" },
+    [COMMAND_LOAD] = { "Go back to the snapshot...", 'l', "loadvm" },
     [COMMAND_SCREENSHOT] = { "Take a screenshot", 's', "screendump" },
     [COMMAND_OPEN] = { "Open a disk, kernel or program...", 'o', NULL },
     [COMMAND_QUIT] = { "Quit", 'q', "quit" },
@@ -32,6 +34,7 @@ const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_QUIT_NOW] = { "Turn off now", 0, "quit" },
     [COMMAND_COPY_DETAILS] = { "Copy details", 0, NULL },
     [COMMAND_START_FILE] = { "Start it", 0, NULL },
+    [COMMAND_LOAD_NOW] = { "Go back", 0, "loadvm" },
 };
 
 enum command command_of_key(int key)
