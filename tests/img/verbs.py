@@ -46,7 +46,7 @@ def test_convert():
     whole = data + bytes(-len(data) % 512)
     tool.write("b.raw", data)
     for number, options in enumerate(([], ["-W", "-m", "16"], ["-S", "0"], ["-S", "64k"],
-                                      ["-m", "1", "-t", "writeback"])):
+                                      ["-m", "1", "-t", "writeback", "-T", "none"])):
         good(*IMG, "convert", *options, "-f", "raw", "-O", "raw", "b.raw", f"b{number}.raw")
         check(tool.read(f"b{number}.raw") == whole, f"convert {options}")
     good(*IMG, "convert", "-f", "raw", "b0.raw", "a.raw", "b1.raw", "joined.raw")

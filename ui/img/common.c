@@ -59,7 +59,8 @@ struct block_node *img_open(struct img *img, const char *path, const char *forma
 struct block_node *img_open_read(struct img *img, const char *path, const char *format, bool share,
                                  GError **error)
 {
-    return img_open(img, path, format, share ? NODE_FORCE_SHARE : 0, error);
+    unsigned flags = img->source_cache | (share ? NODE_FORCE_SHARE : 0u);
+    return img_open(img, path, format, flags, error);
 }
 
 int img_close(struct img *img, struct block_node *node, int status)

@@ -30,7 +30,6 @@ struct compare {
 static bool compare_parse(struct compare *compare, struct img_args *args, GError **error)
 {
     int id;
-    unsigned unused;
     while ((id = img_args_next(args, error)) > 0) {
         switch (id) {
         case 'f': compare->formats[0] = args->value; break;
@@ -40,7 +39,7 @@ static bool compare_parse(struct compare *compare, struct img_args *args, GError
         case 'q': compare->img->quiet = true; break;
         case 'U': compare->share = true; break;
         default:
-            if (!img_cache_mode(args->value, &unused, error)) {
+            if (!img_cache_mode(args->value, &compare->img->source_cache, error)) {
                 return false;
             }
         }

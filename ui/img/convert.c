@@ -60,7 +60,6 @@ static bool option_take(struct img *img, struct convert *convert, int id, const 
                         GError **error)
 {
     struct copy *copy = &convert->copy;
-    unsigned unused;
     switch (id) {
     case 'f': convert->format = value; return true;
     case 'O': convert->target_format = value; return true;
@@ -77,7 +76,7 @@ static bool option_take(struct img *img, struct convert *convert, int id, const 
     case 'p': img->progress = true; return true;
     case 'q': img->quiet = true; return true;
     case 't': return img_cache_mode(value, &convert->cache, error);
-    case 'T': return img_cache_mode(value, &unused, error);
+    case 'T': return img_cache_mode(value, &img->source_cache, error);
     case 'U': convert->share = true; return true;
     case SALVAGE: copy->salvage = true; return true;
     default: copy->target_is_zero = true; return true;

@@ -21,7 +21,8 @@ struct img {
     const char *program; /* before messages */
     struct aio_context *ctx;
     struct thread_pool *pool;
-    bool quiet; /* -q: nothing but errors */
+    unsigned source_cache; /* -T: flags for opening what is only read */
+    bool quiet;            /* -q: nothing but errors */
     bool progress;
     int progress_shown; /* in hundredths of a percent */
 };

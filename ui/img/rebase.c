@@ -8,11 +8,11 @@
 #define CHUNK_MAX ((uint64_t)1 << 20)
 
 static const struct img_option options[] = {
-    { 'f', "format", IMG_VALUE },         { 'F', "backing-format", IMG_VALUE },
-    { 'b', "backing", IMG_VALUE },        { 'u', "backing-unsafe", IMG_NO_VALUE },
-    { 't', "cache", IMG_VALUE },          { 'T', "source-cache", IMG_VALUE },
-    { 'p', "progress", IMG_NO_VALUE },    { 'q', "quiet", IMG_NO_VALUE },
-    { 'U', "force-share", IMG_NO_VALUE }, { 0, NULL, IMG_NO_VALUE },
+    { 'f', "format", IMG_VALUE },      { 'F', "backing-format", IMG_VALUE },
+    { 'b', "backing", IMG_VALUE },     { 'u', "backing-unsafe", IMG_NO_VALUE },
+    { 't', "cache", IMG_VALUE },       { 'T', "source-cache", IMG_VALUE },
+    { 'p', "progress", IMG_NO_VALUE }, { 'q', "quiet", IMG_NO_VALUE },
+    { 0, NULL, IMG_NO_VALUE },
 };
 
 struct rebase {
@@ -27,7 +27,6 @@ struct rebase {
 static bool rebase_parse(struct rebase *rebase, struct img_args *args, GError **error)
 {
     int id;
-    unsigned unused;
     while ((id = img_args_next(args, error)) > 0) {
         switch (id) {
         case 'f': rebase->format = args->value; break;
@@ -36,9 +35,9 @@ static bool rebase_parse(struct rebase *rebase, struct img_args *args, GError **
         case 'u': rebase->trust = true; break;
         case 'p': rebase->img->progress = true; break;
         case 'q': rebase->img->quiet = true; break;
-        case 'U': break;
         default:
-            if (!img_cache_mode(args->value, id == 't' ? &rebase->cache : &unused, error)) {
+            if (!img_cache_mode(args->value,
+                                id == 't' ? &rebase->cache : &rebase->img->source_cache, error)) {
                 return false;
             }
         }
