@@ -63,6 +63,9 @@ int check_bitmaps(struct check_run *run)
 {
     struct qcow2 *q = run->q;
     struct qcow2_extension_data extension;
+    if (!(q->header.autoclear & AUTOCLEAR_BITMAPS)) {
+        return 0; /* a writer did not know of them: what they took is leaked */
+    }
     g_autofree uint8_t *cluster = g_malloc(q->cluster_size);
     int result = bitmaps_read(run, 0, cluster, q->cluster_size);
     if (result < 0 || !qcow2_extension_find(&q->header, cluster, q->cluster_size, EXTENSION_BITMAPS,

@@ -196,11 +196,13 @@ static int check_finish(struct check_run *run)
     struct qcow2 *q = run->q;
     struct node_check *out = run->out;
     int result = qcow2_settle(q);
-    slice_cache_clear(&q->tables);
     q->free_hint = 0;
+    if (result == 0) {
+        slice_cache_clear(&q->tables); /* the flags were changed behind it */
+    }
     if (result == 0 && out->repair_all && out->errors == 0 &&
         out->corruptions == out->corruptions_fixed) {
-        uint64_t marks = INCOMPATIBLE_CORRUPT | (q->lazy ? 0 : INCOMPATIBLE_DIRTY);
+        uint64_t marks = INCOMPATIBLE_CORRUPT | (q->lazy && q->prepared ? 0 : INCOMPATIBLE_DIRTY);
         q->header.incompatible &= ~marks;
         result = qcow2_write_head(q);
         if (result == 0) {
@@ -217,14 +219,14 @@ int qcow2_check_inside(struct qcow2 *q, struct node_check *check)
     int result = 0;
     refmap_init(&run.map);
     check->total_clusters = qcow2_clusters(q, node_size(q->node));
-    if (repair) {
-        result = qcow2_before_write(q);
+    if (repair && !q->writable) {
+        result = FILE_ERROR_READ_ONLY;
     }
     if (result == 0 && q->prepared) {
         result = qcow2_settle(q);
-        slice_cache_clear(&q->tables);
     }
     if (result == 0) {
+        slice_cache_clear(&q->tables);
         result = check_all(&run);
     }
     if (result == 0 && repair) {

@@ -198,10 +198,10 @@ static bool commit_needed(const struct qcow2 *q, bool refcounts)
 
 int qcow2_commit(struct qcow2 *q)
 {
-    int result = 0;
     co_mutex_lock(&q->commit);
+    int result = q->failed;
     bool refcounts = !q->lazy || slice_cache_crowded(&q->refcounts);
-    if (commit_needed(q, refcounts) || q->freed_clusters > FREED_CLUSTERS) {
+    if (result == 0 && (commit_needed(q, refcounts) || q->freed_clusters > FREED_CLUSTERS)) {
         result = commit_run(q, refcounts);
     }
     co_mutex_unlock(&q->commit);
@@ -217,8 +217,8 @@ int qcow2_commit_crowded(struct qcow2 *q)
 
 int qcow2_settle(struct qcow2 *q)
 {
-    int result = 0;
     co_mutex_lock(&q->commit);
+    int result = q->failed;
     while (result == 0 && (commit_needed(q, true) || q->freed_next->len > 0)) {
         result = commit_run(q, true);
     }

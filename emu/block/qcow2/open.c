@@ -305,7 +305,7 @@ static int qcow2_close(struct block_node *node)
     int result = q->failed;
     if (q->prepared && q->writable) {
         result = qcow2_settle(q);
-        if (result == 0 && q->lazy) {
+        if (result == 0 && q->lazy && !q->half_done) {
             result = qcow2_set_dirty(q, false);
         }
     }

@@ -56,8 +56,9 @@ struct qcow2 {
     unsigned cluster_bits, l2_bits, slice_bits; /* the last: of bytes */
     uint64_t cluster_size;
     bool external, lazy, writable, in_snapshot;
-    bool prepared; /* qcow2_before_write has been here */
-    int failed;    /* a flush failed: what the file holds is not known any more */
+    bool prepared;  /* qcow2_before_write has been here */
+    bool half_done; /* a change to the whole image failed on its way: the next writer repairs */
+    int failed;     /* a flush failed: what the file holds is not known any more */
 
     uint64_t *l1;
     uint32_t l1_entries;

@@ -97,6 +97,7 @@ static bool snapshot_end(struct qcow2 *q, int result, const char *what, GError *
     if (end == 0 && !q->lazy) {
         end = qcow2_set_dirty(q, false);
     }
+    q->half_done = q->half_done || end < 0;
     result = result < 0 ? result : end;
     co_rwlock_unlock(&q->gate);
     return result == 0 || qcow2_fails(q, result, what, error);

@@ -151,7 +151,7 @@ int main(int argc, char **argv)
         { .error = FILE_ERROR_IO, .kinds = "r" },
     };
     uint32_t first = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
-    uint32_t count = argc > 2 ? (uint32_t)atoi(argv[2]) : 8;
+    uint32_t count = argc > 2 ? (uint32_t)atoi(argv[2]) : 26;
     unsigned every = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
     disk_register();
     for (uint32_t seed = first; seed < first + count; seed++) {
