@@ -194,7 +194,7 @@ static void test_same_bytes(void)
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         add_device(kinds[i]);
     }
-    g_autofree char *text = run_saving(SOON_NS / 2);
+    g_free(run_saving(SOON_NS / 2));
     struct machine *machine = make();
     while (aio_poll(ctx, false)) { /* the size that the screens have here is no news later */
     }
@@ -271,7 +271,7 @@ static void refuse_load(struct machine *machine, const char *path, const char *w
 static void test_other_machine(void)
 {
     config_set();
-    g_autofree char *text = run_saving(SOON_NS / 2);
+    g_free(run_saving(SOON_NS / 2));
     config.harts = 2;
     config.ram_size *= 2;
     add_device(DEVICE_RNG);

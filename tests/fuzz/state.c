@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (unsigned i = 0; i < PASSES && aio_poll(ctx, false); i++) {
         }
         g_autoptr(GPtrArray) parts = machine_state_parts(machine);
-        g_autoptr(GPtrArray) again = parts_encode(parts); /* and it can be saved */
+        g_ptr_array_unref(parts_encode(parts)); /* it can be saved, too */
     }
     bool loaded = load(pristine);
     g_assert_true(loaded);
