@@ -161,8 +161,8 @@ static bool disks_outlive(const struct machine *machine, GError **error)
         bool memory = strcmp(driver, "memory") == 0 || strcmp(driver, "overlay") == 0;
         if (memory && !block_read_only(block)) {
             return state_fail(error, STATE_ERROR_REFUSED,
-                              "the disk '%s' keeps what is written to it in memory, which a file "
-                              "does not hold: attach it without snapshot=on", (const char *)id);
+                              "the disk '%s' keeps what is written to it in memory, and would be "
+                              "lost: use an image, without snapshot=on", (const char *)id);
         }
     }
     return true;

@@ -113,6 +113,7 @@ bool virtqueue_check(const struct virtqueue *staged)
 void virtqueue_restore(struct virtqueue *queue)
 {
     queue->in_flight = 0;
+    queue->pushed = false;
     queue->desc_host = queue->avail_host = queue->used_host = NULL;
     if (queue->ready) {
         bool mapped = queue_map_rings(queue);
@@ -309,6 +310,7 @@ void virtqueue_flush(struct virtqueue *queue, uint16_t count)
     }
     assert(count <= queue->in_flight);
     queue->in_flight -= count;
+    queue->pushed = true;
     uint16_t old = queue->used_next;
     queue->used_next += count;
     ring_store(queue->used_host + RING_INDEX, queue->used_next);
@@ -343,9 +345,10 @@ void virtqueue_set_notification(struct virtqueue *queue, bool enabled)
 
 bool virtqueue_should_interrupt(struct virtqueue *queue)
 {
-    if (!queue_usable(queue)) {
+    if (!queue_usable(queue) || !queue->pushed) {
         return false;
     }
+    queue->pushed = false;
     /* The used index must be visible before the driver's wish is read (2.7.7.2, 2.7.10). */
     atomic_thread_fence(memory_order_seq_cst);
     if (!queue_has_feature(queue, VIRTIO_F_EVENT_IDX)) {

@@ -48,6 +48,7 @@ struct virtqueue {
     uint16_t used_next;  /* next entry of the used ring to fill */
     uint16_t signalled;  /* used_next at the last interrupt */
     bool signalled_valid;
+    bool pushed; /* something, since the driver's wish was last looked at */
     uint32_t in_flight; /* popped and not yet pushed */
     /* Where the rings are, while ready. */
     const uint8_t *desc_host;
