@@ -19,5 +19,9 @@ bool codemem_create(struct codemem *code, size_t size, GError **error);
 /* Unmaps both; accepts a zeroed struct. */
 void codemem_destroy(struct codemem *code);
 
+/* Maps the start of a file as if it held code, which is how Linux's perf hears of files that
+ * describe code; it stays mapped while the process lives. */
+bool codemem_announce(const char *path, GError **error);
+
 /* Makes bytes written at rw+offset visible to instruction fetch at rx+offset on this thread. */
 void codemem_publish(struct codemem *code, size_t offset, size_t size);

@@ -72,10 +72,13 @@ bool option_machine(struct plan *plan, const char *value, GError **error)
 struct accel_keys {
     char *name, *off, *dump;
     uint64_t bisect, hot, cache, warm;
-    bool perf;
+    unsigned perf; /* enum jit_perf */
 };
 
 static const char *const multi_threads[] = { "multi", NULL };
+
+/* In the order of enum jit_perf. */
+static const char *const perf_ways[] = { "off", "on", "jitdump", NULL };
 
 #define ACCEL_ROWS_COMMON 2 /* the others are the translator's */
 static const struct key_row accel_rows[] = {
@@ -107,9 +110,10 @@ static const struct key_row accel_rows[] = {
       .offset = offsetof(struct accel_keys, dump),
       .help = "write each block to a file: guest code, IR, host code" },
     { .name = "perf",
-      .kind = KEY_SWITCH,
+      .kind = KEY_CHOICE,
       .offset = offsetof(struct accel_keys, perf),
-      .help = "write the map that Linux's perf reads" },
+      .choices = perf_ways,
+      .help = "tell Linux's perf of blocks: a map, or /tmp/jit-PID.dump" },
     { .name = "hot",
       .kind = KEY_NUMBER,
       .offset = offsetof(struct accel_keys, hot),
@@ -166,8 +170,8 @@ static bool accel_take_off(struct jit_options *jit, const char *off, GError **er
 static bool accel_take_jit(struct plan *plan, const struct accel_keys *keys, GError **error)
 {
     struct jit_options *jit = &plan->config.jit;
-    bool asked = keys->off || keys->dump || keys->perf || keys->hot > 0 || keys->cache > 0 ||
-                 keys->bisect != UINT64_MAX || keys->warm != JIT_WARM_DEFAULT;
+    bool asked = keys->off || keys->dump || keys->perf != JIT_PERF_OFF || keys->hot > 0 ||
+                 keys->cache > 0 || keys->bisect != UINT64_MAX || keys->warm != JIT_WARM_DEFAULT;
     if (!asked) {
         return true;
     }
@@ -180,7 +184,7 @@ static bool accel_take_jit(struct plan *plan, const struct accel_keys *keys, GEr
     }
     string_replace(&plan->config.engine, "jit");
     string_replace(&jit->dump, keys->dump);
-    jit->perf = keys->perf;
+    jit->perf = (enum jit_perf)keys->perf;
     jit->hot = (unsigned)keys->hot;
     jit->bisect = keys->bisect;
     jit->warm = (unsigned)keys->warm;

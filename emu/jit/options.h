@@ -33,6 +33,13 @@ typedef void jit_pass_fn(void *opaque, struct ir_block *block, enum ir_pass pass
 typedef void jit_block_fn(void *opaque, const struct jit_translation *translation);
 typedef void jit_exit_fn(void *opaque, struct riscv_hart *hart);
 
+/* -accel jit,perf=... */
+enum jit_perf {
+    JIT_PERF_OFF,
+    JIT_PERF_MAP,  /* a map of names and addresses */
+    JIT_PERF_DUMP, /* names, and the code as it was */
+};
+
 struct jit_options {
     unsigned passes;      /* IR_PASS_BIT of those that are on */
     uint64_t bisect;      /* how many blocks are translated, in order; the rest is interpreted */
@@ -41,7 +48,7 @@ struct jit_options {
     size_t segment_size;  /* bytes of code memory in each of JIT_SEGMENTS */
     bool counting;        /* count instructions from the start, not when the guest first asks */
     char *dump;           /* a file for guest code, IR and host code of each block; NULL: none */
-    bool perf;            /* tell Linux's perf what each block is */
+    enum jit_perf perf;   /* how Linux's perf is told what each block is */
     unsigned hot;         /* how many of the hottest blocks somebody will ask for; 0: not counted */
     bool log_stores;      /* blocks note their stores: see struct jit_store */
     /* All optional. After a pass has run over a block, first with IR_PASS_COUNT when the builder

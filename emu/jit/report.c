@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/cpu/tlb.h"
+#include "emu/jit/jitdump.h"
 #include "emu/jit/listing.h"
 #include "platform/file.h"
 #include "platform/process.h"
@@ -29,6 +30,7 @@ struct report_hot {
 
 struct jit_report {
     struct report_file dump, map;
+    struct jitdump *jitdump; /* NULL: not asked for */
     bool counting;
     uint64_t *counter; /* of the block that is being translated */
     GPtrArray *hot;    /* of struct report_hot */
@@ -69,12 +71,15 @@ struct jit_report *jit_report_new(const struct jit_options *options, GError **er
     report->counting = options->hot > 0;
     report->hot = g_ptr_array_new_with_free_func(g_free);
     report->ir_text = options->dump == NULL ? NULL : g_malloc(IR_TEXT_MAX);
-    if (opened && options->perf) { /* where perf looks for it */
+    if (opened && options->perf == JIT_PERF_MAP) { /* where perf looks for it */
         g_autofree char *path = g_strdup_printf("/tmp/perf-%" PRIu64 ".map", host_process_id());
         opened = report_open(&report->map, path, error);
         if (!opened) {
             g_prefix_error(error, "perf=on is for Linux's perf: ");
         }
+    } else if (opened && options->perf == JIT_PERF_DUMP) {
+        report->jitdump = jitdump_new(error);
+        opened = report->jitdump != NULL;
     }
     if (!opened) {
         jit_report_free(report);
@@ -90,6 +95,7 @@ void jit_report_free(struct jit_report *report)
     }
     report_close(&report->dump);
     report_close(&report->map);
+    jitdump_free(report->jitdump);
     g_ptr_array_unref(report->hot);
     g_free(report->counter);
     g_free(report->ir_text);
@@ -142,6 +148,9 @@ static void report_dump(struct jit_report *report, const struct jit_translation 
 void jit_report_block(struct jit_report *report, const struct jit_translation *translation)
 {
     struct listing_insn insns[IR_INSNS_MAX + 1];
+    if (report->jitdump != NULL) {
+        jitdump_block(report->jitdump, translation);
+    }
     if (report->dump.file == NULL && report->map.file == NULL && report->counter == NULL) {
         return;
     }

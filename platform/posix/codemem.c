@@ -1,7 +1,10 @@
 #include "platform/codemem.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "platform/memory.h"
 #include "platform/posix/fail.h"
@@ -28,6 +31,18 @@ void codemem_destroy(struct codemem *code)
         munmap((void *)code->rx, code->size);
     }
     *code = (struct codemem){ 0 };
+}
+
+bool codemem_announce(const char *path, GError **error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    void *mapped = fd < 0 ? MAP_FAILED
+                          : mmap(NULL, host_page_size(), PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    int number = errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return mapped != MAP_FAILED || host_fail(error, number, "cannot map %s", path);
 }
 
 /* Data caches follow physical addresses, so cleaning by the executable name cleans both. */

@@ -51,6 +51,11 @@ void codemem_destroy(struct codemem *code)
     *code = (struct codemem){ 0 };
 }
 
+bool codemem_announce(const char *path, GError **error)
+{
+    return host_fail(error, ERROR_NOT_SUPPORTED, "perf, which would read %s, is Linux's", path);
+}
+
 void codemem_publish(struct codemem *code, size_t offset, size_t size)
 {
     assert(offset <= code->size && size <= code->size - offset);

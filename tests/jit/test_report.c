@@ -1,12 +1,14 @@
 /* Goal: the dump holds each block's guest code, IR and host code; hot blocks come with how often
  * they ran; `info jit`'s text knows what was done; the switches do what they say. */
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emu/jit/jit.h"
 #include "platform/file.h"
+#include "platform/process.h"
 #include "tests/jit/bench.h"
 
 #define ROUNDS 60 /* what bench_start puts in x31 */
@@ -105,12 +107,62 @@ static void test_switches(struct bench *bench)
     g_error_free(error);
 }
 
+/* Its records follow each other up to the end of the file, and hold the code. */
+static void check_jitdump(const uint8_t *dump, size_t size)
+{
+    static const uint8_t magic[] = { 0x44, 0x54, 0x69, 0x4a };
+    size_t at = 40;
+    unsigned loads = 0;
+    assert(size > at && memcmp(dump, magic, sizeof magic) == 0);
+    for (; at < size; loads++) {
+        uint32_t head[2];
+        uint64_t code;
+        assert(size - at > 56);
+        memcpy(head, dump + at, sizeof head);
+        memcpy(&code, dump + at + 40, sizeof code);
+        const char *name = (const char *)dump + at + 56;
+        assert(head[0] == 0 && strncmp(name, "guest_80002f", 12) == 0 && code > 0);
+        assert(head[1] == 56 + strlen(name) + 1 + code && head[1] <= size - at);
+        at += head[1];
+    }
+    assert(loads >= 2);
+}
+
+static void test_jitdump(struct bench *bench)
+{
+    struct jit_options options;
+    GError *error = NULL;
+    static struct program program;
+    uint8_t *dump;
+    size_t size;
+    jit_options_init(&options);
+    options.warm = 0;
+    options.perf = JIT_PERF_DUMP;
+    if (!bench_init(bench, &jit_engine, &options, &error)) {
+        check_has(error->message, "/tmp/jit-"); /* a host without perf */
+        g_error_free(error);
+        return;
+    }
+    make_program(&program);
+    bench_start(bench, &program);
+    bool ended = bench_run(bench);
+    assert(ended);
+    bench_finish(bench);
+    g_autofree char *path = g_strdup_printf("/tmp/jit-%" PRIu64 ".dump", host_process_id());
+    bool loaded = host_file_load(path, 1 << 20, &dump, &size, &error);
+    assert(loaded);
+    check_jitdump(dump, size);
+    g_free(dump);
+    host_file_remove(path, NULL);
+}
+
 int main(void)
 {
     static struct bench bench;
     char *path = g_strdup_printf("%s/blocks-%u.txt", g_get_tmp_dir(), g_random_int());
     test_dump(&bench, path);
     test_switches(&bench);
+    test_jitdump(&bench);
     g_free(path);
     return 0;
 }

@@ -220,7 +220,7 @@ static void test_accel(void)
     g_assert_cmpuint(jit->hot, ==, 3);
     g_assert_cmpuint(jit->segment_size * JIT_SEGMENTS, ==, 8 << 20);
     g_assert_cmpstr(jit->dump, ==, "blocks.txt");
-    g_assert_true(jit->perf);
+    g_assert_cmpint(jit->perf, ==, JIT_PERF_MAP);
     plan_clear(&plan);
     plan_of(&plan, "-accel tcg,off=all");
     g_assert_cmpstr(plan.config.engine, ==, "jit");

@@ -48,6 +48,9 @@ struct host_thunks {
     const uint8_t *product; /* of processors whose own is not RISC-V's */
 };
 
+/* The number that ELF files have for this processor. */
+extern const uint16_t host_elf_machine;
+
 /* Whether this processor has all that the emitter uses; false and `error` name what is missing. */
 bool host_supported(GError **error);
 

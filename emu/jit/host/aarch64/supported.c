@@ -13,6 +13,8 @@ bool emit_has_lse(void)
 #endif
 }
 
+const uint16_t host_elf_machine = 183;
+
 bool host_supported(GError **error)
 {
     (void)error;

@@ -3,6 +3,8 @@
 
 #include "emu/jit/host/host.h"
 
+const uint16_t host_elf_machine = 0;
+
 bool host_supported(GError **error)
 {
     g_set_error_literal(error, g_quark_from_static_string("jit-error"), 0,

@@ -1,6 +1,8 @@
 /* Which processors the emitter's code runs on: x86-64-v3, as all since 2013 (Intel), 2015 (AMD). */
 #include "emu/jit/host/host.h"
 
+const uint16_t host_elf_machine = 62;
+
 bool host_supported(GError **error)
 {
     const char *missing = NULL;
