@@ -6,11 +6,12 @@
 
 #include "tests/device/qcow2/history.h"
 
-#define ROUNDS    8u
-#define JOBS      10u
-#define STEPS     6u
-#define KEPT_MAX  3u
-#define IMAGE_MAX (640u << 10)
+#define ROUNDS     8u
+#define JOBS       10u
+#define STEPS      6u
+#define KEPT_MAX   3u
+#define IMAGE_MAX  (640u << 10)
+#define GROWTH_MAX (24u << 20)
 
 /* A snapshot, and from when to when it must be there. */
 struct kept {
@@ -166,6 +167,25 @@ static void run_reopen(void)
     t.node = world_open("disk:image", NODE_WRITE | NODE_RELEASE);
 }
 
+/* More disk, or less, behind the part that is looked at. */
+static void run_resize(void)
+{
+    unsigned flush = history_flush(t.history);
+    uint64_t had = node_size(t.node);
+    uint64_t size = t.size + world_random(2) * (world_random(GROWTH_MAX) / 512 * 512);
+    GError *error = NULL;
+    uint8_t data[512];
+    node_truncate(t.node, size, NULL, &error);
+    g_assert_no_error(error);
+    if (size != had) { /* then it was flushed, too */
+        history_flushed(t.history, flush);
+    }
+    if (size > t.size) {
+        world_fill(data, sizeof(data));
+        g_assert_cmpint(node_write(t.node, size - 512, data, sizeof(data), 0), ==, 0);
+    }
+}
+
 static void run_round(void)
 {
     struct kept *any = t.kept_count > 0 ? &t.kept[world_random(t.kept_count)] : NULL;
@@ -284,7 +304,9 @@ static void co_crash(void *opaque)
     t.history = history_new(start, t.size);
     disk_record("disk:image");
     for (unsigned i = 0; i < ROUNDS; i++) {
-        if (seed % 4 == 0) {
+        if (seed % 4 == 0 && world_random(3) == 0) {
+            run_resize();
+        } else if (seed % 4 == 0) {
             run_jobs();
         } else {
             run_round();
