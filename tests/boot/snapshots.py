@@ -204,7 +204,7 @@ def end_and_resume(emulator):
         stamp = os.stat(disk)
         os.utime(disk, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 10**9))
         if not any(word.endswith(".exe") for word in map(str, emulator)):
-            said = guest.refused([*map(str, command)], [], place)
+            said = guest.refused([*map(str, command)], [], ".")
             if "last written" not in said:
                 raise machine.Failure(f"it said: {said}")
         os.utime(disk, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
