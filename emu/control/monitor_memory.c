@@ -58,10 +58,11 @@ bool monitor_value(struct monitor_call *call, const char *text, uint64_t *ret_va
     return true;
 }
 
-static bool examine_parse(struct monitor_call *call, struct examine *ret_examine)
+static bool examine_parse(struct monitor_call *call, const char *format,
+                          struct examine *ret_examine)
 {
     struct examine examine = { .count = 1, .format = 'x', .size = 4 };
-    const char *at = call->suffix;
+    const char *at = format;
     char *end;
     if (g_ascii_isdigit(*at)) {
         examine.count = g_ascii_strtoull(at, &end, 10);
@@ -76,7 +77,7 @@ static bool examine_parse(struct monitor_call *call, struct examine *ret_examine
             g_string_append_printf(call->out,
                                    "'/%s' is no format: a count, one of x d u o c i, and one of b "
                                    "h w g (1, 2, 4, 8 bytes)\n",
-                                   call->suffix);
+                                   format);
             return false;
         }
     }
@@ -175,16 +176,19 @@ static void examine_run(struct monitor_call *call, bool physical)
 {
     struct examine examine;
     uint64_t address;
-    if (!call->words[0]) {
+    bool apart = call->words[0] && call->words[0][0] == '/'; /* a space before the format */
+    const char *format = apart ? call->words[0] + 1 : call->suffix;
+    const char *where = apart ? call->words[1] : call->words[0];
+    if (!where) {
         g_string_append(call->out, "which address? For example: x/4xw 0x80000000, x/8i $pc\n");
         return;
     }
-    if (!examine_parse(call, &examine)) {
+    if (!examine_parse(call, format, &examine)) {
         return;
     }
     examine.physical = physical;
     bool ran = monitor_hold(call);
-    if (monitor_value(call, call->words[0], &address)) {
+    if (monitor_value(call, where, &address)) {
         if (examine.format == 'i') {
             instructions_print(call, &examine, address);
         } else {

@@ -253,7 +253,7 @@ def test_monitor():
         check("VM status: paused" in out, out)
         check(re.search(r"CPU#1\n pc       0000000000001000\n", out), out)
         check(re.search(r"0x0000000080000000: +10500073 +wfi\n0x0000000080000004:", out), out)
-        out = ask(files, "xp/2xw 0x80000000", "xp/1xg 0x80000000", "xp/4xb 0x80000000",
+        out = ask(files, "xp/2xw 0x80000000", "xp/1xg 0x80000000", "xp /4xb 0x80000000",
                   "x/2dh 0x80000000", "xp/1xw 0x10000000", "x/1xw $bogus", "x/1zw 0",
                   "x/9999999x 0")
         check("0000000080000000: 0x10500073 0xffdff06f" in out, out)
