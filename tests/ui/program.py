@@ -185,7 +185,7 @@ def test_verbs():
         status, _, errors = run("run", files / "missing")
         check(status == 1 and "missing" in errors, f"run missing: {errors}")
         (files / "disk.qcow2").write_bytes(b"QFI\xfb" + bytes(508))
-        status, _, errors = run("run", files / "disk.qcow2")
+        status, _, errors = run("run", files / "disk.qcow2", "-display", "none")
         check(status == 1 and "disk.qcow2" in errors, f"run a broken qcow2 image: {errors}")
         (files / "bare.elf").write_bytes(elf(exit_program(5, "elf\n")))
         status, out, errors = run("run", files / "bare.elf", "-serial", "stdio", "-m", "16M")
