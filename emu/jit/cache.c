@@ -98,10 +98,9 @@ static void jit_page_update(struct jit *jit, struct jit_page *page)
         }
     }
     page->lines &= ~changed;
-    if (jit->options.warm > 0) {
-        atomic_store_explicit(&page->warm, (unsigned char)MAX(JIT_WARM_CHANGING, jit->options.warm),
-                              memory_order_relaxed);
-    }
+    atomic_store_explicit(&page->warm,
+                          (unsigned char)MAX(jit->options.warm, jit->options.rewarm),
+                          memory_order_relaxed);
 }
 
 static uint32_t *jit_page_chain(struct jit *jit, const uint8_t *host)

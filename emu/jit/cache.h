@@ -31,7 +31,6 @@
 #define JIT_PAGE_HASH       (1u << 12)
 #define JIT_OFFSET_HASH     64
 #define JIT_HARTS_MAX       64
-#define JIT_WARM_CHANGING   32
 #define JIT_NONE            0 /* block, exit and page number 0 are not used */
 
 /* Key bits of a block besides its address. */

@@ -12,7 +12,8 @@
 
 struct riscv_hart;
 
-#define JIT_WARM_DEFAULT         2
+#define JIT_WARM_DEFAULT         0
+#define JIT_REWARM_DEFAULT       32
 #define JIT_WARM_MAX             255
 #define JIT_SEGMENTS             4
 #define JIT_SEGMENT_SIZE_MIN     (128u << 10)
@@ -44,6 +45,7 @@ struct jit_options {
     unsigned passes;      /* IR_PASS_BIT of those that are on */
     uint64_t bisect;      /* how many blocks are translated, in order; the rest is interpreted */
     unsigned warm;        /* how often code is interpreted before it is translated */
+    unsigned rewarm;      /* the same, in pages whose code has changed before, if it is more */
     unsigned block_insns; /* guest instructions in a block, 1 to IR_INSNS_MAX */
     size_t segment_size;  /* bytes of code memory in each of JIT_SEGMENTS */
     bool counting;        /* count instructions from the start, not when the guest first asks */

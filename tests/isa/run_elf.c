@@ -132,7 +132,7 @@ int main(int argc, char **argv)
     aio_clock_start(&clock);
     struct jit_options options;
     jit_options_init(&options);
-    options.warm = 0; /* these programs run most of their code once */
+    options.warm = options.rewarm = 0; /* these programs run most of their code once */
     struct riscv_config config = {
         .bus = bus, .clock = &clock, .ctx = aio_context_new("main", &error),
         .timebase_hz = 10000000, .sv48 = true, .svadu = true, .sstc = true, .machine_mode = true,

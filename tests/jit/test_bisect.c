@@ -172,7 +172,7 @@ static void bug_check(enum ir_pass pass, spoil_fn *fn)
     bug.fn = fn;
     bisect.exits = true;
     jit_options_init(&bisect.options);
-    bisect.options.warm = 0;
+    bisect.options.warm = bisect.options.rewarm = 0;
     bisect.options.segment_size = 16 * JIT_SEGMENT_SIZE_MIN; /* none is used twice */
     bisect.options.after_pass = bug_apply;
     bool shown = bug_show(&bisect);

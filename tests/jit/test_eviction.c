@@ -68,7 +68,7 @@ static bool world_init(struct world *world, const struct engine *engine, GError 
                    error);
     bus_add_window(world->bus, "device", PROGRAM_DEVICE, HARTS << 12, &device_ops, world, error);
     jit_options_init(&world->options);
-    world->options.warm = 0;
+    world->options.warm = world->options.rewarm = 0;
     world->options.segment_size = JIT_SEGMENT_SIZE_MIN;
     world->config = (struct riscv_config){
         .bus = world->bus, .clock = &world->clock, .ctx = aio_context_new("test", error),

@@ -39,6 +39,7 @@ static bool test_harts(unsigned warm)
     GError *error = NULL;
     jit_options_init(&options);
     options.warm = warm;
+    options.rewarm = warm == 0 ? 0 : warm + 2;
     if (!bench_init(&bench, &jit_engine, &options, &error)) {
         printf("skipped: %s\n", error->message);
         return false;

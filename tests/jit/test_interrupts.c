@@ -161,7 +161,7 @@ static void test_everywhere(const struct loop *loop, bool user, unsigned block_i
     static struct program program;
     struct jit_options options;
     jit_options_init(&options);
-    options.warm = 0;
+    options.warm = options.rewarm = 0;
     options.block_insns = block_insns;
     bool ok = lockstep_init(&lockstep, true, &options, NULL);
     assert(ok);
@@ -236,7 +236,7 @@ static void test_enabled(const struct loop *loop, unsigned warm)
     static struct program program;
     struct jit_options options;
     jit_options_init(&options);
-    options.warm = warm;
+    options.warm = options.rewarm = warm;
     bool ok = bench_init(&bench, &jit_engine, &options, NULL);
     assert(ok);
     loop_program(&program, loop, false, 1);

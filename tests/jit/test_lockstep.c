@@ -44,6 +44,7 @@ static struct jit_options way_options(const struct way *way, uint64_t batch)
     options.block_insns = way->insns != 0 ? way->insns : 1 + program_pick(&state, 9);
     /* Pieces that are interpreted note no stores. */
     options.warm = way->exits ? 0 : program_pick(&state, 4);
+    options.rewarm = way->exits ? 0 : program_pick(&state, 4);
     options.segment_size = way->small ? JIT_SEGMENT_SIZE_MIN : JIT_SEGMENT_SIZE_DEFAULT;
     return options;
 }

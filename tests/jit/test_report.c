@@ -57,7 +57,7 @@ static void test_dump(struct bench *bench, const char *path)
     uint8_t *text;
     size_t size;
     jit_options_init(&options);
-    options.warm = 0;
+    options.warm = options.rewarm = 0;
     options.dump = (char *)path;
     options.hot = 2;
     options.passes &= ~IR_PASS_BIT(unroll);
@@ -91,7 +91,7 @@ static void test_switches(struct bench *bench)
 {
     struct jit_options options;
     jit_options_init(&options);
-    options.warm = 0;
+    options.warm = options.rewarm = 0;
     options.bisect = 1; /* the rest is steps */
     run(bench, &options);
     char *all = jit_describe(bench->hart);
@@ -136,7 +136,7 @@ static void test_jitdump(struct bench *bench)
     uint8_t *dump;
     size_t size;
     jit_options_init(&options);
-    options.warm = 0;
+    options.warm = options.rewarm = 0;
     options.perf = JIT_PERF_DUMP;
     if (!bench_init(bench, &jit_engine, &options, &error)) {
         check_has(error->message, "/tmp/jit-"); /* a host without perf */

@@ -19,7 +19,7 @@ static bool make(struct bench *bench, const struct engine *engine)
     struct jit_options options;
     GError *error = NULL;
     jit_options_init(&options);
-    options.warm = 0;
+    options.warm = options.rewarm = 0;
     if (bench_init(bench, engine, &options, &error)) {
         return true;
     }
