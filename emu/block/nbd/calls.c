@@ -57,7 +57,7 @@ static bool chunk_data(struct nbd_calls *calls, struct nbd_call *call, uint32_t 
     if (size <= sizeof(head) || !nbd_stream_read(&calls->stream, head, sizeof(head))) {
         return false;
     }
-    uint64_t offset = nbd_get64(head);
+    uint64_t offset = be_get64(head);
     size -= (uint32_t)sizeof(head);
     if (!range_ok(call, offset, size)) {
         return false;
@@ -75,14 +75,14 @@ static bool chunk_hole(struct nbd_calls *calls, struct nbd_call *call, uint32_t 
 {
     uint8_t body[12];
     if (size != sizeof(body) || !nbd_stream_read(&calls->stream, body, sizeof(body)) ||
-        !range_ok(call, nbd_get64(body), nbd_get32(body + 8))) {
+        !range_ok(call, be_get64(body), be_get32(body + 8))) {
         return false;
     }
     if (call->received == 0) {
         call_clear(call);
     }
     /* Whatever came for these bytes before would break the rule that chunks do not overlap. */
-    call->received += nbd_get32(body + 8);
+    call->received += be_get32(body + 8);
     return true;
 }
 
@@ -92,11 +92,11 @@ static bool chunk_status(struct nbd_calls *calls, struct nbd_call *call, uint32_
     uint8_t body[12];
     if (call->command != NBD_CMD_BLOCK_STATUS || size < sizeof(body) || (size - 4) % 8 ||
         !nbd_stream_read(&calls->stream, body, sizeof(body)) ||
-        nbd_get32(body) != calls->export.context || nbd_get32(body + 4) == 0) {
+        be_get32(body) != calls->export.context || be_get32(body + 4) == 0) {
         return false;
     }
-    call->status_size = MIN(nbd_get32(body + 4), call->size);
-    call->status_flags = nbd_get32(body + 8);
+    call->status_size = MIN(be_get32(body + 4), call->size);
+    call->status_flags = be_get32(body + 8);
     call->received = call->size;
     return nbd_stream_skip(&calls->stream, size - sizeof(body));
 }
@@ -107,7 +107,7 @@ static bool chunk_error(struct nbd_calls *calls, struct nbd_call *call, uint32_t
     if (size < sizeof(body) || !nbd_stream_read(&calls->stream, body, sizeof(body))) {
         return false;
     }
-    call->error = nbd_get32(body) ? nbd_get32(body) : NBD_EIO;
+    call->error = be_get32(body) ? be_get32(body) : NBD_EIO;
     return nbd_stream_skip(&calls->stream, size - sizeof(body));
 }
 
@@ -130,13 +130,13 @@ static bool answer_structured(struct nbd_calls *calls, const uint8_t *head)
     if (!calls->export.structured || !nbd_stream_read(&calls->stream, rest, sizeof(rest))) {
         return false;
     }
-    struct nbd_call *call = call_find(calls, nbd_get64(head + 8));
-    uint32_t size = nbd_get32(rest);
+    struct nbd_call *call = call_find(calls, be_get64(head + 8));
+    uint32_t size = be_get32(rest);
     if (!call || size > NBD_TRANSFER_MAX + 8 ||
-        !chunk_receive(calls, call, nbd_get16(head + 6), size)) {
+        !chunk_receive(calls, call, be_get16(head + 6), size)) {
         return false;
     }
-    if (nbd_get16(head + 4) & NBD_CHUNK_DONE) {
+    if (be_get16(head + 4) & NBD_CHUNK_DONE) {
         call_done(call);
     }
     return true;
@@ -144,11 +144,11 @@ static bool answer_structured(struct nbd_calls *calls, const uint8_t *head)
 
 static bool answer_simple(struct nbd_calls *calls, const uint8_t *head)
 {
-    struct nbd_call *call = call_find(calls, nbd_get64(head + 8));
+    struct nbd_call *call = call_find(calls, be_get64(head + 8));
     if (!call) {
         return false;
     }
-    call->error = nbd_get32(head + 4);
+    call->error = be_get32(head + 4);
     if (call->command == NBD_CMD_READ && call->error == 0) {
         if (calls->export.structured ||
             !nbd_stream_read_vec(&calls->stream, call->vec, call->count)) {
@@ -166,7 +166,7 @@ static bool answer_receive(struct nbd_calls *calls)
     if (!nbd_stream_read(&calls->stream, head, sizeof(head))) {
         return false;
     }
-    switch (nbd_get32(head)) {
+    switch (be_get32(head)) {
     case NBD_MAGIC_SIMPLE: return answer_simple(calls, head);
     case NBD_MAGIC_STRUCTURED: return answer_structured(calls, head);
     default: return false;
@@ -201,9 +201,9 @@ static bool call_send(struct nbd_calls *calls, const struct nbd_call *call)
 {
     uint8_t header[NBD_REQUEST_SIZE];
     bool write = call->command == NBD_CMD_WRITE;
-    uint8_t *at = nbd_put32(header, NBD_MAGIC_REQUEST);
-    at = nbd_put16(nbd_put16(at, call->flags), (uint16_t)call->command);
-    nbd_put32(nbd_put64(nbd_put64(at, call->cookie), call->offset), call->size);
+    uint8_t *at = be_put32(header, NBD_MAGIC_REQUEST);
+    at = be_put16(be_put16(at, call->flags), (uint16_t)call->command);
+    be_put32(be_put64(be_put64(at, call->cookie), call->offset), call->size);
     return nbd_stream_write(&calls->stream, header, sizeof(header), call->vec,
                             write ? call->count : 0);
 }

@@ -40,9 +40,9 @@ static bool option_send(struct handshake *h, enum nbd_option option, const uint8
 {
     uint8_t header[NBD_OPTION_SIZE];
     struct host_vec vec = { (uint8_t *)data, size };
-    nbd_put64(header, NBD_MAGIC_OPTION);
-    nbd_put32(header + 8, option);
-    nbd_put32(header + 12, (uint32_t)size);
+    be_put64(header, NBD_MAGIC_OPTION);
+    be_put32(header + 8, option);
+    be_put32(header + 12, (uint32_t)size);
     return nbd_stream_write(h->stream, header, sizeof(header), &vec, size ? 1 : 0) ||
            handshake_lost(h, error);
 }
@@ -54,10 +54,10 @@ static bool option_receive(struct handshake *h, enum nbd_option option, struct o
     if (!nbd_stream_read(h->stream, header, sizeof(header))) {
         return handshake_lost(h, error);
     }
-    reply->type = nbd_get32(header + 12);
-    reply->size = nbd_get32(header + 16);
+    reply->type = be_get32(header + 12);
+    reply->size = be_get32(header + 16);
     reply->data_size = MIN(reply->size, sizeof(reply->data));
-    if (nbd_get64(header) != NBD_MAGIC_REPLY || nbd_get32(header + 8) != option ||
+    if (be_get64(header) != NBD_MAGIC_REPLY || be_get32(header + 8) != option ||
         reply->size > NBD_OPTION_MAX) {
         return handshake_garbled(h, error);
     }
@@ -123,9 +123,9 @@ static bool ask_context(struct handshake *h, GError **error)
     size_t name_size = strlen(h->name), query_size = strlen(NBD_CONTEXT);
     g_autofree uint8_t *data = g_malloc(12 + name_size + query_size);
     struct option_reply reply;
-    uint8_t *at = nbd_put32(data, (uint32_t)name_size);
+    uint8_t *at = be_put32(data, (uint32_t)name_size);
     at = (uint8_t *)memcpy(at, h->name, name_size) + name_size;
-    at = nbd_put32(nbd_put32(at, 1), (uint32_t)query_size);
+    at = be_put32(be_put32(at, 1), (uint32_t)query_size);
     at = (uint8_t *)memcpy(at, NBD_CONTEXT, query_size) + query_size;
     if (!option_send(h, NBD_OPT_SET_META_CONTEXT, data, (size_t)(at - data), error)) {
         return false;
@@ -140,7 +140,7 @@ static bool ask_context(struct handshake *h, GError **error)
         if (reply.type == NBD_REP_META_CONTEXT && reply.data_size == 4 + query_size &&
             memcmp(reply.data + 4, NBD_CONTEXT, query_size) == 0) {
             h->export.has_status = true;
-            h->export.context = nbd_get32(reply.data);
+            h->export.context = be_get32(reply.data);
         }
     }
     return handshake_garbled(h, error);
@@ -148,7 +148,7 @@ static bool ask_context(struct handshake *h, GError **error)
 
 static bool info_block_size(struct handshake *h, const struct option_reply *reply, GError **error)
 {
-    uint32_t min = nbd_get32(reply->data + 2), max = nbd_get32(reply->data + 10);
+    uint32_t min = be_get32(reply->data + 2), max = be_get32(reply->data + 10);
     if (min == 0 || (min & (min - 1)) || min > 64 * 1024 || max < min) {
         return handshake_garbled(h, error);
     }
@@ -160,10 +160,10 @@ static bool info_block_size(struct handshake *h, const struct option_reply *repl
 static bool info_take(struct handshake *h, const struct option_reply *reply, bool *has_export,
                       GError **error)
 {
-    uint16_t info = reply->data_size >= 2 ? nbd_get16(reply->data) : UINT16_MAX;
+    uint16_t info = reply->data_size >= 2 ? be_get16(reply->data) : UINT16_MAX;
     if (info == NBD_INFO_EXPORT && reply->size == 12) {
-        h->export.size = nbd_get64(reply->data + 2);
-        h->export.flags = nbd_get16(reply->data + 10);
+        h->export.size = be_get64(reply->data + 2);
+        h->export.flags = be_get16(reply->data + 10);
         *has_export = true;
     }
     if (info == NBD_INFO_BLOCK_SIZE && reply->size == 14) {
@@ -186,8 +186,8 @@ static bool go_old(struct handshake *h, GError **error)
                               "'nbdinfo --list' shows what it has",
                               h->peer, h->name);
     }
-    h->export.size = nbd_get64(answer);
-    h->export.flags = nbd_get16(answer + 8);
+    h->export.size = be_get64(answer);
+    h->export.flags = be_get16(answer + 8);
     return true;
 }
 
@@ -197,9 +197,9 @@ static bool go(struct handshake *h, GError **error)
     g_autofree uint8_t *data = g_malloc(8 + name_size);
     struct option_reply reply;
     bool has_export = false;
-    uint8_t *at = nbd_put32(data, (uint32_t)name_size);
+    uint8_t *at = be_put32(data, (uint32_t)name_size);
     at = (uint8_t *)memcpy(at, h->name, name_size) + name_size;
-    nbd_put16(nbd_put16(at, 1), NBD_INFO_BLOCK_SIZE);
+    be_put16(be_put16(at, 1), NBD_INFO_BLOCK_SIZE);
     if (!option_send(h, NBD_OPT_GO, data, 8 + name_size, error)) {
         return false;
     }
@@ -229,26 +229,26 @@ static bool greet(struct handshake *h, GError **error)
     if (!nbd_stream_read(h->stream, hello, 16)) {
         return handshake_lost(h, error);
     }
-    if (nbd_get64(hello) == NBD_MAGIC && nbd_get64(hello + 8) == NBD_MAGIC_OLDSTYLE) {
+    if (be_get64(hello) == NBD_MAGIC && be_get64(hello + 8) == NBD_MAGIC_OLDSTYLE) {
         return host_error_set(error, HOST_ERROR_UNSUPPORTED,
                               "'%s' speaks only the old style of the protocol: start it with its "
                               "newstyle negotiation",
                               h->peer);
     }
-    if (nbd_get64(hello) != NBD_MAGIC || nbd_get64(hello + 8) != NBD_MAGIC_OPTION) {
+    if (be_get64(hello) != NBD_MAGIC || be_get64(hello + 8) != NBD_MAGIC_OPTION) {
         return handshake_garbled(h, error);
     }
     if (!nbd_stream_read(h->stream, hello + 16, 2)) {
         return handshake_lost(h, error);
     }
-    uint16_t flags = nbd_get16(hello + 16);
+    uint16_t flags = be_get16(hello + 16);
     if (!(flags & NBD_FIXED_NEWSTYLE)) {
         return host_error_set(error, HOST_ERROR_UNSUPPORTED,
                               "'%s' has no fixed newstyle negotiation: use a newer server",
                               h->peer);
     }
     h->no_zeroes = flags & NBD_NO_ZEROES;
-    nbd_put32(answer, flags & (NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES));
+    be_put32(answer, flags & (NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES));
     return nbd_stream_write(h->stream, answer, sizeof(answer), NULL, 0) || handshake_lost(h, error);
 }
 

@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "emu/block/big_endian.h"
 #include "platform/file.h"
 
 #define NBD_PORT 10809
@@ -121,51 +122,3 @@ enum nbd_errno {
     NBD_ENOTSUP = 95,
     NBD_ESHUTDOWN = 108,
 };
-
-/* Puts a number at `at`; returns what is behind it. */
-static inline uint8_t *nbd_put16(uint8_t *at, uint16_t value)
-{
-    value = GUINT16_TO_BE(value);
-    memcpy(at, &value, sizeof(value));
-    return at + sizeof(value);
-}
-
-/* Puts a number at `at`; returns what is behind it. */
-static inline uint8_t *nbd_put32(uint8_t *at, uint32_t value)
-{
-    value = GUINT32_TO_BE(value);
-    memcpy(at, &value, sizeof(value));
-    return at + sizeof(value);
-}
-
-/* Puts a number at `at`; returns what is behind it. */
-static inline uint8_t *nbd_put64(uint8_t *at, uint64_t value)
-{
-    value = GUINT64_TO_BE(value);
-    memcpy(at, &value, sizeof(value));
-    return at + sizeof(value);
-}
-
-/* The number at `at`. */
-static inline uint16_t nbd_get16(const uint8_t *at)
-{
-    uint16_t value;
-    memcpy(&value, at, sizeof(value));
-    return GUINT16_FROM_BE(value);
-}
-
-/* The number at `at`. */
-static inline uint32_t nbd_get32(const uint8_t *at)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof(value));
-    return GUINT32_FROM_BE(value);
-}
-
-/* The number at `at`. */
-static inline uint64_t nbd_get64(const uint8_t *at)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof(value));
-    return GUINT64_FROM_BE(value);
-}

@@ -23,8 +23,8 @@ static bool reply_send(struct nbd_client *client, const struct option *option, u
 {
     uint8_t header[NBD_REPLY_SIZE];
     struct host_vec vec = { (uint8_t *)data, size };
-    uint8_t *at = nbd_put32(nbd_put64(header, NBD_MAGIC_REPLY), option->number);
-    nbd_put32(nbd_put32(at, type), (uint32_t)size);
+    uint8_t *at = be_put32(be_put64(header, NBD_MAGIC_REPLY), option->number);
+    be_put32(be_put32(at, type), (uint32_t)size);
     return nbd_stream_write(&client->stream, header, sizeof(header), &vec, size ? 1 : 0);
 }
 
@@ -47,7 +47,7 @@ static enum outcome option_export_name(struct nbd_client *client, const struct o
     if (!name_is_ours(client, option->data, option->size)) {
         return OUTCOME_DROP;
     }
-    nbd_put16(nbd_put64(answer, node_size(client->server->node)), client->server->flags);
+    be_put16(be_put64(answer, node_size(client->server->node)), client->server->flags);
     return nbd_stream_write(&client->stream, answer, client->no_zeroes ? 10 : sizeof(answer), NULL,
                             0)
                ? OUTCOME_SERVE
@@ -62,7 +62,7 @@ static enum outcome option_list(struct nbd_client *client, const struct option *
         return refuse(client, option, NBD_REP_ERR_INVALID, "a listing takes no data");
     }
     g_autofree uint8_t *data = g_malloc(4 + name + description);
-    memcpy(nbd_put32(data, (uint32_t)name), server->name, name);
+    memcpy(be_put32(data, (uint32_t)name), server->name, name);
     memcpy(data + 4 + name, server->description, description);
     return outcome_of(reply_send(client, option, NBD_REP_SERVER, data, 4 + name + description) &&
                       reply_send(client, option, NBD_REP_ACK, NULL, 0));
@@ -71,8 +71,8 @@ static enum outcome option_list(struct nbd_client *client, const struct option *
 static bool info_export(struct nbd_client *client, const struct option *option)
 {
     uint8_t info[12];
-    uint8_t *at = nbd_put64(nbd_put16(info, NBD_INFO_EXPORT), node_size(client->server->node));
-    nbd_put16(at, client->server->flags);
+    uint8_t *at = be_put64(be_put16(info, NBD_INFO_EXPORT), node_size(client->server->node));
+    be_put16(at, client->server->flags);
     return reply_send(client, option, NBD_REP_INFO, info, sizeof(info));
 }
 
@@ -80,27 +80,27 @@ static bool info_name(struct nbd_client *client, const struct option *option)
 {
     const char *name = client->server->name;
     g_autofree uint8_t *info = g_malloc(2 + strlen(name));
-    memcpy(nbd_put16(info, NBD_INFO_NAME), name, strlen(name));
+    memcpy(be_put16(info, NBD_INFO_NAME), name, strlen(name));
     return reply_send(client, option, NBD_REP_INFO, info, 2 + strlen(name));
 }
 
 static bool info_sizes(struct nbd_client *client, const struct option *option)
 {
     uint8_t info[14];
-    uint8_t *at = nbd_put32(nbd_put16(info, NBD_INFO_BLOCK_SIZE), 1);
-    nbd_put32(nbd_put32(at, 4096), NBD_TRANSFER_MAX);
+    uint8_t *at = be_put32(be_put16(info, NBD_INFO_BLOCK_SIZE), 1);
+    be_put32(be_put32(at, 4096), NBD_TRANSFER_MAX);
     return reply_send(client, option, NBD_REP_INFO, info, sizeof(info));
 }
 
 /* INFO tells about the export, GO begins to use it. */
 static enum outcome option_go(struct nbd_client *client, const struct option *option)
 {
-    uint32_t name_size = option->size >= 6 ? nbd_get32(option->data) : UINT32_MAX;
+    uint32_t name_size = option->size >= 6 ? be_get32(option->data) : UINT32_MAX;
     if (option->size < 6 || name_size > option->size - 6) {
         return refuse(client, option, NBD_REP_ERR_INVALID, "the name is longer than the option");
     }
     const uint8_t *at = option->data + 4 + name_size;
-    unsigned infos = nbd_get16(at);
+    unsigned infos = be_get16(at);
     if (option->size != 6 + name_size + 2 * infos) {
         return refuse(client, option, NBD_REP_ERR_INVALID, "the list has another length");
     }
@@ -110,7 +110,7 @@ static enum outcome option_go(struct nbd_client *client, const struct option *op
     bool sent = info_export(client, option);
     bool name = false, sizes = false; /* each once, however often asked for */
     for (unsigned i = 0; i < infos; i++) {
-        uint16_t info = nbd_get16(at + 2 + 2 * i);
+        uint16_t info = be_get16(at + 2 + 2 * i);
         name = name || info == NBD_INFO_NAME;
         sizes = sizes || info == NBD_INFO_BLOCK_SIZE;
     }
@@ -143,10 +143,10 @@ static bool query_matches(const uint8_t *query, uint32_t size, bool listing)
 static bool queries_look(const struct option *option, uint32_t begin, bool listing,
                          bool *ret_matches)
 {
-    uint32_t at = begin + 4, count = nbd_get32(option->data + begin);
+    uint32_t at = begin + 4, count = be_get32(option->data + begin);
     bool matches = listing && count == 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t size = option->size - at >= 4 ? nbd_get32(option->data + at) : UINT32_MAX;
+        uint32_t size = option->size - at >= 4 ? be_get32(option->data + at) : UINT32_MAX;
         if (option->size - at < 4 || size > option->size - at - 4) {
             return false;
         }
@@ -160,14 +160,14 @@ static bool queries_look(const struct option *option, uint32_t begin, bool listi
 static bool context_send(struct nbd_client *client, const struct option *option)
 {
     uint8_t context[4 + sizeof(NBD_CONTEXT)];
-    memcpy(nbd_put32(context, 0), NBD_CONTEXT, strlen(NBD_CONTEXT));
+    memcpy(be_put32(context, 0), NBD_CONTEXT, strlen(NBD_CONTEXT));
     return reply_send(client, option, NBD_REP_META_CONTEXT, context, 4 + strlen(NBD_CONTEXT));
 }
 
 static enum outcome option_context(struct nbd_client *client, const struct option *option)
 {
     bool listing = option->number == NBD_OPT_LIST_META_CONTEXT, matches = false;
-    uint32_t name_size = option->size >= 8 ? nbd_get32(option->data) : UINT32_MAX;
+    uint32_t name_size = option->size >= 8 ? be_get32(option->data) : UINT32_MAX;
     if (!client->structured) {
         return refuse(client, option, NBD_REP_ERR_INVALID, "ask for structured replies first");
     }
@@ -205,10 +205,10 @@ static enum outcome option_next(struct nbd_client *client)
 {
     uint8_t header[NBD_OPTION_SIZE];
     if (!nbd_stream_read(&client->stream, header, sizeof(header)) ||
-        nbd_get64(header) != NBD_MAGIC_OPTION) {
+        be_get64(header) != NBD_MAGIC_OPTION) {
         return OUTCOME_DROP;
     }
-    struct option option = { .number = nbd_get32(header + 8), .size = nbd_get32(header + 12) };
+    struct option option = { .number = be_get32(header + 8), .size = be_get32(header + 12) };
     if (option.size > NBD_OPTION_MAX) {
         return option.size <= NBD_TRANSFER_MAX && option.number != NBD_OPT_EXPORT_NAME &&
                        nbd_stream_skip(&client->stream, option.size)
@@ -224,13 +224,13 @@ static enum outcome option_next(struct nbd_client *client)
 bool nbd_server_negotiate(struct nbd_client *client)
 {
     uint8_t hello[18], answer[4];
-    uint8_t *at = nbd_put64(nbd_put64(hello, NBD_MAGIC), NBD_MAGIC_OPTION);
-    nbd_put16(at, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
+    uint8_t *at = be_put64(be_put64(hello, NBD_MAGIC), NBD_MAGIC_OPTION);
+    be_put16(at, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
     if (!nbd_stream_write(&client->stream, hello, sizeof(hello), NULL, 0) ||
         !nbd_stream_read(&client->stream, answer, sizeof(answer))) {
         return false;
     }
-    uint32_t flags = nbd_get32(answer);
+    uint32_t flags = be_get32(answer);
     if (flags & ~(uint32_t)(NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES)) {
         return false;
     }

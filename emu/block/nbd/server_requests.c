@@ -32,16 +32,16 @@ static uint32_t number_of(int result)
 static uint8_t *chunk_put(uint8_t *at, const struct request *request, enum nbd_chunk type,
                           bool last, size_t size)
 {
-    at = nbd_put32(at, NBD_MAGIC_STRUCTURED);
-    at = nbd_put16(nbd_put16(at, last ? NBD_CHUNK_DONE : 0), (uint16_t)type);
-    return nbd_put32(nbd_put64(at, request->cookie), (uint32_t)size);
+    at = be_put32(at, NBD_MAGIC_STRUCTURED);
+    at = be_put16(be_put16(at, last ? NBD_CHUNK_DONE : 0), (uint16_t)type);
+    return be_put32(be_put64(at, request->cookie), (uint32_t)size);
 }
 
 static void answer_error(const struct request *request, uint32_t number)
 {
     uint8_t chunk[NBD_CHUNK_SIZE + 6];
     uint8_t *at = chunk_put(chunk, request, NBD_CHUNK_ERROR, true, 6);
-    nbd_put16(nbd_put32(at, number), 0);
+    be_put16(be_put32(at, number), 0);
     nbd_stream_write(&request->client->stream, chunk, sizeof(chunk), NULL, 0);
 }
 
@@ -54,8 +54,8 @@ static void answer(const struct request *request, uint32_t number)
         answer_error(request, number);
         return;
     }
-    uint8_t *at = nbd_put32(nbd_put32(header, NBD_MAGIC_SIMPLE), number);
-    nbd_put64(at, request->cookie);
+    uint8_t *at = be_put32(be_put32(header, NBD_MAGIC_SIMPLE), number);
+    be_put64(at, request->cookie);
     nbd_stream_write(&request->client->stream, header, sizeof(header), NULL, 0);
 }
 
@@ -66,7 +66,7 @@ static bool chunk_send(const struct request *request, uint64_t offset, uint32_t 
     bool hole = vec_is_zero(&vec, 1) && !(request->flags & NBD_FLAG_DF);
     uint8_t *at = hole ? chunk_put(chunk, request, NBD_CHUNK_HOLE, last, 12)
                        : chunk_put(chunk, request, NBD_CHUNK_DATA, last, 8 + (size_t)size);
-    nbd_put32(nbd_put64(at, offset), size);
+    be_put32(be_put64(at, offset), size);
     return nbd_stream_write(&request->client->stream, chunk, NBD_CHUNK_SIZE + (hole ? 12 : 8), &vec,
                             hole ? 0 : 1);
 }
@@ -100,13 +100,13 @@ static void read_simple(const struct request *request)
     uint64_t at = request->offset, end = at + request->size;
     uint8_t header[NBD_SIMPLE_SIZE];
     bool begun = false;
-    nbd_put64(nbd_put32(nbd_put32(header, NBD_MAGIC_SIMPLE), 0), request->cookie);
+    be_put64(be_put32(be_put32(header, NBD_MAGIC_SIMPLE), 0), request->cookie);
     nbd_stream_begin(stream);
     while (at < end) {
         struct host_vec vec = { request->data, (size_t)MIN(end - at, request->bytes) };
         int result = node_read(request->client->server->node, at, vec.base, vec.size);
         if (result < 0 && !begun) {
-            nbd_put32(header + 4, number_of(result));
+            be_put32(header + 4, number_of(result));
             nbd_stream_send(stream, header, sizeof(header), NULL, 0);
             break;
         }
@@ -170,9 +170,9 @@ static void status_answer(const struct request *request)
         return;
     }
     size_t size = 4 + 8 * (size_t)count;
-    uint8_t *at = nbd_put32(chunk_put(chunk, request, NBD_CHUNK_STATUS, true, size), 0);
+    uint8_t *at = be_put32(chunk_put(chunk, request, NBD_CHUNK_STATUS, true, size), 0);
     for (int i = 0; i < count; i++) {
-        at = nbd_put32(nbd_put32(at, sizes[i]), flags[i]);
+        at = be_put32(be_put32(at, sizes[i]), flags[i]);
     }
     nbd_stream_write(&request->client->stream, chunk, NBD_CHUNK_SIZE + size, NULL, 0);
 }
@@ -357,16 +357,16 @@ static bool request_next(struct nbd_client *client)
 {
     uint8_t header[NBD_REQUEST_SIZE];
     if (!nbd_stream_read(&client->stream, header, sizeof(header)) ||
-        nbd_get32(header) != NBD_MAGIC_REQUEST) {
+        be_get32(header) != NBD_MAGIC_REQUEST) {
         return false;
     }
     struct request request = {
         .client = client,
-        .flags = nbd_get16(header + 4),
-        .command = nbd_get16(header + 6),
-        .cookie = nbd_get64(header + 8),
-        .offset = nbd_get64(header + 16),
-        .size = nbd_get32(header + 24),
+        .flags = be_get16(header + 4),
+        .command = be_get16(header + 6),
+        .cookie = be_get64(header + 8),
+        .offset = be_get64(header + 16),
+        .size = be_get32(header + 24),
     };
     if (request.command == NBD_CMD_DISC) {
         return false;

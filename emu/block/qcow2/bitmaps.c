@@ -50,10 +50,9 @@ static int bitmaps_directory(struct check_run *run, uint32_t count, uint64_t off
         }
         result = bitmaps_read(run, offset + at, entry, sizeof(entry));
         if (result == 0) {
-            result = bitmaps_table(run, qcow2_get64(entry), qcow2_get32(entry + 8));
+            result = bitmaps_table(run, be_get64(entry), be_get32(entry + 8));
         }
-        uint64_t length =
-            sizeof(entry) + (uint64_t)qcow2_get16(entry + 18) + qcow2_get32(entry + 20);
+        uint64_t length = sizeof(entry) + (uint64_t)be_get16(entry + 18) + be_get32(entry + 20);
         at += MIN((length + 7) / 8 * 8, size - at);
     }
     return result;
@@ -76,8 +75,8 @@ int check_bitmaps(struct check_run *run)
         check_corrupt(run, "bitmaps extension is too short");
         return 0;
     }
-    uint32_t count = qcow2_get32(extension.data);
-    uint64_t size = qcow2_get64(extension.data + 8), offset = qcow2_get64(extension.data + 16);
+    uint32_t count = be_get32(extension.data);
+    uint64_t size = be_get64(extension.data + 8), offset = be_get64(extension.data + 16);
     if (count > BITMAPS_MAX || offset % q->cluster_size != 0 || offset >= run->file_end ||
         size > run->file_end) {
         check_corrupt(run, "bitmap directory at an impossible place");

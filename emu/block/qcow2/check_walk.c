@@ -82,7 +82,7 @@ static int walk_table(struct walk *walk, uint64_t offset)
     }
     walk->next = 0;
     for (uint64_t i = 0; i < q->cluster_size / 8; i++) {
-        walk_entry(walk, qcow2_get64(table + i * 8));
+        walk_entry(walk, be_get64(table + i * 8));
     }
     return 0;
 }

@@ -44,7 +44,7 @@ static void commit_capture_l1(struct qcow2 *q, GArray *copies)
             copy.dirty[i] = q->l1_dirty[at + i];
             q->l1_dirty[at + i] = 0;
             q->l1_dirty_count -= copy.dirty[i];
-            qcow2_put64(copy.data + i * 8, q->l1[at + i]);
+            be_put64(copy.data + i * 8, q->l1[at + i]);
         }
         g_array_append_val(copies, copy);
     }

@@ -103,7 +103,7 @@ static bool create_write(struct block_node *file, const struct node_create *opti
                             options->data_file, data, cluster)) {
         return create_wrong(options, error, "the name of the backing file is too long");
     }
-    qcow2_put64(data + CREATE_REFTABLE * cluster, CREATE_REFBLOCK * cluster);
+    be_put64(data + CREATE_REFTABLE * cluster, CREATE_REFBLOCK * cluster);
     for (unsigned i = 0; i < CREATE_CLUSTERS; i++) {
         qcow2_refblock_set(&q, data + CREATE_REFBLOCK * cluster, i, 1);
     }

@@ -11,6 +11,8 @@
 
 #include <glib.h>
 
+#include "emu/block/big_endian.h"
+
 #define QCOW2_MAGIC          0x514649fbu
 #define QCOW2_HEADER_V2      72u
 #define QCOW2_HEADER_V3      104u
@@ -112,48 +114,3 @@ bool qcow2_extension_next(const uint8_t *data, size_t size, size_t *at,
 bool qcow2_header_build(struct qcow2_header *header, const uint8_t *old, const char *backing,
                         const char *backing_format, const char *data_file, uint8_t *data,
                         size_t size);
-
-/* Big endian numbers anywhere. */
-static inline uint64_t qcow2_get64(const void *at)
-{
-    uint64_t value;
-    __builtin_memcpy(&value, at, sizeof(value));
-    return GUINT64_FROM_BE(value);
-}
-
-/* The same, 32 bits. */
-static inline uint32_t qcow2_get32(const void *at)
-{
-    uint32_t value;
-    __builtin_memcpy(&value, at, sizeof(value));
-    return GUINT32_FROM_BE(value);
-}
-
-/* The same, 16 bits. */
-static inline uint16_t qcow2_get16(const void *at)
-{
-    uint16_t value;
-    __builtin_memcpy(&value, at, sizeof(value));
-    return GUINT16_FROM_BE(value);
-}
-
-/* Writes one. */
-static inline void qcow2_put64(void *at, uint64_t value)
-{
-    value = GUINT64_TO_BE(value);
-    __builtin_memcpy(at, &value, sizeof(value));
-}
-
-/* The same, 32 bits. */
-static inline void qcow2_put32(void *at, uint32_t value)
-{
-    value = GUINT32_TO_BE(value);
-    __builtin_memcpy(at, &value, sizeof(value));
-}
-
-/* The same, 16 bits. */
-static inline void qcow2_put16(void *at, uint16_t value)
-{
-    value = GUINT16_TO_BE(value);
-    __builtin_memcpy(at, &value, sizeof(value));
-}

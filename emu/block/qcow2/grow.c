@@ -115,7 +115,7 @@ static int grow_patch(struct qcow2 *q, const uint64_t *table, uint32_t entries)
             continue;
         }
         for (uint32_t i = 0; i < each; i++) {
-            qcow2_put64(sector + i * 8, table[at + i]);
+            be_put64(sector + i * 8, table[at + i]);
         }
         result = node_write(q->file, q->header.reftable_offset + at * UINT64_C(8), sector,
                             sizeof(sector), 0);

@@ -36,18 +36,18 @@ static bool header_fails(GError **error, const char *path, const char *text)
 static void header_read(const uint8_t *data, struct qcow2_header *header)
 {
     *header = (struct qcow2_header){
-        .version = qcow2_get32(data + AT_VERSION),
-        .backing_offset = qcow2_get64(data + AT_BACKING_OFFSET),
-        .backing_size = qcow2_get32(data + AT_BACKING_SIZE),
-        .cluster_bits = qcow2_get32(data + AT_CLUSTER_BITS),
-        .size = qcow2_get64(data + AT_SIZE),
-        .crypt_method = qcow2_get32(data + AT_CRYPT_METHOD),
-        .l1_entries = qcow2_get32(data + AT_L1_ENTRIES),
-        .l1_offset = qcow2_get64(data + AT_L1_OFFSET),
-        .reftable_offset = qcow2_get64(data + AT_REFTABLE_OFFSET),
-        .reftable_clusters = qcow2_get32(data + AT_REFTABLE_CLUSTERS),
-        .snapshot_count = qcow2_get32(data + AT_SNAPSHOT_COUNT),
-        .snapshots_offset = qcow2_get64(data + AT_SNAPSHOTS_OFFSET),
+        .version = be_get32(data + AT_VERSION),
+        .backing_offset = be_get64(data + AT_BACKING_OFFSET),
+        .backing_size = be_get32(data + AT_BACKING_SIZE),
+        .cluster_bits = be_get32(data + AT_CLUSTER_BITS),
+        .size = be_get64(data + AT_SIZE),
+        .crypt_method = be_get32(data + AT_CRYPT_METHOD),
+        .l1_entries = be_get32(data + AT_L1_ENTRIES),
+        .l1_offset = be_get64(data + AT_L1_OFFSET),
+        .reftable_offset = be_get64(data + AT_REFTABLE_OFFSET),
+        .reftable_clusters = be_get32(data + AT_REFTABLE_CLUSTERS),
+        .snapshot_count = be_get32(data + AT_SNAPSHOT_COUNT),
+        .snapshots_offset = be_get64(data + AT_SNAPSHOTS_OFFSET),
         .refcount_order = QCOW2_REFCOUNT_ORDER,
         .header_length = QCOW2_HEADER_V2,
     };
@@ -55,11 +55,11 @@ static void header_read(const uint8_t *data, struct qcow2_header *header)
 
 static void header_read_v3(const uint8_t *data, struct qcow2_header *header)
 {
-    header->incompatible = qcow2_get64(data + AT_INCOMPATIBLE);
-    header->compatible = qcow2_get64(data + AT_COMPATIBLE);
-    header->autoclear = qcow2_get64(data + AT_AUTOCLEAR);
-    header->refcount_order = qcow2_get32(data + AT_REFCOUNT_ORDER);
-    header->header_length = qcow2_get32(data + AT_HEADER_LENGTH);
+    header->incompatible = be_get64(data + AT_INCOMPATIBLE);
+    header->compatible = be_get64(data + AT_COMPATIBLE);
+    header->autoclear = be_get64(data + AT_AUTOCLEAR);
+    header->refcount_order = be_get32(data + AT_REFCOUNT_ORDER);
+    header->header_length = be_get32(data + AT_HEADER_LENGTH);
     if (header->header_length > AT_COMPRESSION) {
         header->compression = data[AT_COMPRESSION];
     }
@@ -124,7 +124,7 @@ bool qcow2_header_parse(const char *path, const uint8_t *data, size_t size,
                         struct qcow2_header *ret_header, GError **error)
 {
     struct qcow2_header header;
-    if (size < QCOW2_HEADER_V2 || qcow2_get32(data) != QCOW2_MAGIC) {
+    if (size < QCOW2_HEADER_V2 || be_get32(data) != QCOW2_MAGIC) {
         return header_fails(error, path, "it does not begin like one");
     }
     header_read(data, &header);
@@ -154,27 +154,27 @@ bool qcow2_header_parse(const char *path, const uint8_t *data, size_t size,
 
 void qcow2_header_put(const struct qcow2_header *header, uint8_t *data)
 {
-    qcow2_put32(data + AT_MAGIC, QCOW2_MAGIC);
-    qcow2_put32(data + AT_VERSION, header->version);
-    qcow2_put64(data + AT_BACKING_OFFSET, header->backing_offset);
-    qcow2_put32(data + AT_BACKING_SIZE, header->backing_size);
-    qcow2_put32(data + AT_CLUSTER_BITS, header->cluster_bits);
-    qcow2_put64(data + AT_SIZE, header->size);
-    qcow2_put32(data + AT_CRYPT_METHOD, header->crypt_method);
-    qcow2_put32(data + AT_L1_ENTRIES, header->l1_entries);
-    qcow2_put64(data + AT_L1_OFFSET, header->l1_offset);
-    qcow2_put64(data + AT_REFTABLE_OFFSET, header->reftable_offset);
-    qcow2_put32(data + AT_REFTABLE_CLUSTERS, header->reftable_clusters);
-    qcow2_put32(data + AT_SNAPSHOT_COUNT, header->snapshot_count);
-    qcow2_put64(data + AT_SNAPSHOTS_OFFSET, header->snapshots_offset);
+    be_put32(data + AT_MAGIC, QCOW2_MAGIC);
+    be_put32(data + AT_VERSION, header->version);
+    be_put64(data + AT_BACKING_OFFSET, header->backing_offset);
+    be_put32(data + AT_BACKING_SIZE, header->backing_size);
+    be_put32(data + AT_CLUSTER_BITS, header->cluster_bits);
+    be_put64(data + AT_SIZE, header->size);
+    be_put32(data + AT_CRYPT_METHOD, header->crypt_method);
+    be_put32(data + AT_L1_ENTRIES, header->l1_entries);
+    be_put64(data + AT_L1_OFFSET, header->l1_offset);
+    be_put64(data + AT_REFTABLE_OFFSET, header->reftable_offset);
+    be_put32(data + AT_REFTABLE_CLUSTERS, header->reftable_clusters);
+    be_put32(data + AT_SNAPSHOT_COUNT, header->snapshot_count);
+    be_put64(data + AT_SNAPSHOTS_OFFSET, header->snapshots_offset);
     if (header->version < 3) {
         return;
     }
-    qcow2_put64(data + AT_INCOMPATIBLE, header->incompatible);
-    qcow2_put64(data + AT_COMPATIBLE, header->compatible);
-    qcow2_put64(data + AT_AUTOCLEAR, header->autoclear);
-    qcow2_put32(data + AT_REFCOUNT_ORDER, header->refcount_order);
-    qcow2_put32(data + AT_HEADER_LENGTH, header->header_length);
+    be_put64(data + AT_INCOMPATIBLE, header->incompatible);
+    be_put64(data + AT_COMPATIBLE, header->compatible);
+    be_put64(data + AT_AUTOCLEAR, header->autoclear);
+    be_put32(data + AT_REFCOUNT_ORDER, header->refcount_order);
+    be_put32(data + AT_HEADER_LENGTH, header->header_length);
     if (header->header_length > AT_COMPRESSION) {
         data[AT_COMPRESSION] = (uint8_t)header->compression;
     }
@@ -186,7 +186,7 @@ bool qcow2_extension_next(const uint8_t *data, size_t size, size_t *at,
     if (*at > size || size - *at < 8) {
         return false;
     }
-    uint32_t type = qcow2_get32(data + *at), length = qcow2_get32(data + *at + 4);
+    uint32_t type = be_get32(data + *at), length = be_get32(data + *at + 4);
     if (type == EXTENSION_END || length > size - *at - 8) {
         return false;
     }
@@ -281,8 +281,8 @@ static void builder_extension(struct builder *builder, uint32_t type, const void
         builder->full = true;
         return;
     }
-    qcow2_put32(builder->data + builder->at, type);
-    qcow2_put32(builder->data + builder->at + 4, (uint32_t)size);
+    be_put32(builder->data + builder->at, type);
+    be_put32(builder->data + builder->at + 4, (uint32_t)size);
     memcpy(builder->data + builder->at + 8, data, size);
     builder->at += 8 + padded;
 }

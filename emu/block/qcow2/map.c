@@ -114,11 +114,11 @@ int qcow2_map(struct qcow2 *q, uint64_t first, uint64_t count, struct mapping *r
     const uint8_t *at = slice->data + first % map_per_slice(q) * 8;
     struct mapping next;
     count = MIN(count, qcow2_map_left(q, first));
-    if (!map_entry(q, first, qcow2_get64(at), ret_mapping)) {
+    if (!map_entry(q, first, be_get64(at), ret_mapping)) {
         return qcow2_corrupt(q);
     }
     for (uint64_t i = 1; i < count; i++) {
-        if (!map_entry(q, first + i, qcow2_get64(at + i * 8), &next) ||
+        if (!map_entry(q, first + i, be_get64(at + i * 8), &next) ||
             !map_follows(q, ret_mapping, &next)) {
             break;
         }
@@ -185,9 +185,9 @@ int qcow2_map_set(struct qcow2 *q, uint64_t first, uint64_t count, uint64_t entr
         uint8_t *at = slice->data + first % map_per_slice(q) * 8;
         for (uint64_t i = 0; i < part; i++, entry += step) {
             if (!keep) {
-                qcow2_free_entry(q, qcow2_get64(at + i * 8));
+                qcow2_free_entry(q, be_get64(at + i * 8));
             }
-            qcow2_put64(at + i * 8, entry);
+            be_put64(at + i * 8, entry);
         }
         slice_mark(&q->tables, slice);
         first += part;

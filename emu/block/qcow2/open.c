@@ -324,7 +324,7 @@ static int qcow2_flush(struct block_node *node)
 
 static unsigned qcow2_probe(const uint8_t *data, size_t size)
 {
-    return size >= 8 && qcow2_get32(data) == QCOW2_MAGIC && qcow2_get32(data + 4) >= 2 ? 100 : 0;
+    return size >= 8 && be_get32(data) == QCOW2_MAGIC && be_get32(data + 4) >= 2 ? 100 : 0;
 }
 
 const struct block_driver block_qcow2_driver = {

@@ -19,9 +19,9 @@ uint64_t qcow2_refblock_get(const struct qcow2 *q, const uint8_t *block, uint64_
     unsigned order = q->header.refcount_order;
     switch (order) {
     case 3: return block[index];
-    case 4: return qcow2_get16(block + index * 2);
-    case 5: return qcow2_get32(block + index * 4);
-    case 6: return qcow2_get64(block + index * 8);
+    case 4: return be_get16(block + index * 2);
+    case 5: return be_get32(block + index * 4);
+    case 6: return be_get64(block + index * 8);
     default: {
         unsigned bits = 1u << order, shift = (unsigned)(index << order) & 7;
         return (uint64_t)(block[index << order >> 3] >> shift) & ((1u << bits) - 1);
@@ -35,9 +35,9 @@ void qcow2_refblock_set(const struct qcow2 *q, uint8_t *block, uint64_t index, u
     assert(count <= qcow2_refcount_max(q));
     switch (order) {
     case 3: block[index] = (uint8_t)count; break;
-    case 4: qcow2_put16(block + index * 2, (uint16_t)count); break;
-    case 5: qcow2_put32(block + index * 4, (uint32_t)count); break;
-    case 6: qcow2_put64(block + index * 8, count); break;
+    case 4: be_put16(block + index * 2, (uint16_t)count); break;
+    case 5: be_put32(block + index * 4, (uint32_t)count); break;
+    case 6: be_put64(block + index * 8, count); break;
     default: {
         unsigned bits = 1u << order, shift = (unsigned)(index << order) & 7;
         uint8_t *byte = block + (index << order >> 3);

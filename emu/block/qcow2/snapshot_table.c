@@ -20,12 +20,12 @@ static bool table_wrong(const struct qcow2 *q, const char *text, GError **error)
 static void entry_get(const uint8_t *data, struct qcow2_snapshot *snapshot)
 {
     *snapshot = (struct qcow2_snapshot){
-        .l1_offset = qcow2_get64(data),
-        .l1_entries = qcow2_get32(data + 8),
-        .date_s = qcow2_get32(data + 16),
-        .date_ns = qcow2_get32(data + 20),
-        .clock_ns = qcow2_get64(data + 24),
-        .state_size = qcow2_get32(data + 32),
+        .l1_offset = be_get64(data),
+        .l1_entries = be_get32(data + 8),
+        .date_s = be_get32(data + 16),
+        .date_ns = be_get32(data + 20),
+        .clock_ns = be_get64(data + 24),
+        .state_size = be_get32(data + 32),
         .icount = UINT64_MAX,
     };
 }
@@ -36,13 +36,13 @@ static void entry_get_extra(const struct qcow2 *q, const uint8_t *extra, uint32_
 {
     snapshot->disk_size = q->header.size;
     if (size >= 8) {
-        snapshot->state_size = qcow2_get64(extra);
+        snapshot->state_size = be_get64(extra);
     }
     if (size >= 16) {
-        snapshot->disk_size = qcow2_get64(extra + 8);
+        snapshot->disk_size = be_get64(extra + 8);
     }
     if (size >= 24) {
-        snapshot->icount = qcow2_get64(extra + 16);
+        snapshot->icount = be_get64(extra + 16);
     }
     if (size > EXTRA_KNOWN) {
         snapshot->extra_size = size - EXTRA_KNOWN;
@@ -68,8 +68,8 @@ static bool entry_load(struct qcow2 *q, uint64_t *at, struct qcow2_snapshot *sna
     if (result < 0) {
         return qcow2_fails(q, result, "read its snapshots", error);
     }
-    uint32_t id = qcow2_get16(fixed + 12), name = qcow2_get16(fixed + 14);
-    uint32_t extra = qcow2_get32(fixed + 36);
+    uint32_t id = be_get16(fixed + 12), name = be_get16(fixed + 14);
+    uint32_t extra = be_get32(fixed + 36);
     entry_get(fixed, snapshot);
     if (extra > EXTRA_MAX) {
         return table_wrong(q, "an entry is too long", error);
@@ -137,20 +137,20 @@ static void entry_put(uint8_t *data, const struct qcow2_snapshot *snapshot)
 {
     uint32_t extra = entry_extra(snapshot);
     size_t id = strlen(snapshot->id), name = strlen(snapshot->name);
-    qcow2_put64(data, snapshot->l1_offset);
-    qcow2_put32(data + 8, snapshot->l1_entries);
-    qcow2_put16(data + 12, (uint16_t)id);
-    qcow2_put16(data + 14, (uint16_t)name);
-    qcow2_put32(data + 16, snapshot->date_s);
-    qcow2_put32(data + 20, snapshot->date_ns);
-    qcow2_put64(data + 24, snapshot->clock_ns);
-    qcow2_put32(data + 32, snapshot->state_size <= UINT32_MAX ? (uint32_t)snapshot->state_size : 0);
-    qcow2_put32(data + 36, extra);
+    be_put64(data, snapshot->l1_offset);
+    be_put32(data + 8, snapshot->l1_entries);
+    be_put16(data + 12, (uint16_t)id);
+    be_put16(data + 14, (uint16_t)name);
+    be_put32(data + 16, snapshot->date_s);
+    be_put32(data + 20, snapshot->date_ns);
+    be_put64(data + 24, snapshot->clock_ns);
+    be_put32(data + 32, snapshot->state_size <= UINT32_MAX ? (uint32_t)snapshot->state_size : 0);
+    be_put32(data + 36, extra);
     data += ENTRY_SIZE;
-    qcow2_put64(data, snapshot->state_size);
-    qcow2_put64(data + 8, snapshot->disk_size);
+    be_put64(data, snapshot->state_size);
+    be_put64(data + 8, snapshot->disk_size);
     if (extra >= EXTRA_KNOWN) {
-        qcow2_put64(data + 16, snapshot->icount);
+        be_put64(data + 16, snapshot->icount);
     }
     if (snapshot->extra_size > 0) {
         memcpy(data + EXTRA_KNOWN, snapshot->extra, snapshot->extra_size);

@@ -29,7 +29,7 @@ int qcow2_l1_store(struct qcow2 *q, uint64_t offset, const uint64_t *table, uint
     size_t size = entries * sizeof(*table);
     g_autofree uint8_t *data = g_malloc(size);
     for (uint32_t i = 0; i < entries; i++) {
-        qcow2_put64(data + i * 8, table[i]);
+        be_put64(data + i * 8, table[i]);
     }
     return node_write(q->file, offset, data, size, 0);
 }
@@ -83,13 +83,13 @@ static int share_table(struct qcow2 *q, uint64_t *l1_entry, uint8_t *table, bool
     (void)opaque;
     *l1_entry &= ~ENTRY_COPIED;
     for (uint64_t i = 0; i < q->cluster_size / 8 && result == 0; i++) {
-        uint64_t entry = qcow2_get64(table + i * 8), first;
+        uint64_t entry = be_get64(table + i * 8), first;
         uint64_t count = entry_clusters(q, entry, &first);
         for (uint64_t j = 0; j < count && result == 0; j++) {
             result = qcow2_refcount_add(q, first + j, 1);
         }
         if (entry & ENTRY_COPIED) {
-            qcow2_put64(table + i * 8, entry & ~ENTRY_COPIED);
+            be_put64(table + i * 8, entry & ~ENTRY_COPIED);
             *ret_changed = true;
         }
     }
@@ -107,7 +107,7 @@ static int free_table(struct qcow2 *q, uint64_t *l1_entry, uint8_t *table, bool 
     (void)ret_changed;
     (void)opaque;
     for (uint64_t i = 0; i < q->cluster_size / 8; i++) {
-        qcow2_free_entry(q, qcow2_get64(table + i * 8));
+        qcow2_free_entry(q, be_get64(table + i * 8));
     }
     qcow2_free(q, (*l1_entry & ENTRY_OFFSET) >> q->cluster_bits, 1, true);
     return 0;
@@ -173,12 +173,12 @@ static int flags_table(struct qcow2 *q, uint64_t *l1_entry, uint8_t *table, bool
         *l1_entry = before;
     }
     for (uint64_t i = 0; i < q->cluster_size / 8 && result == 0 && !q->external; i++) {
-        uint64_t entry = qcow2_get64(table + i * 8);
+        uint64_t entry = be_get64(table + i * 8);
         if (entry & ENTRY_COMPRESSED) {
             continue;
         }
         result = flags_entry(q, walk, "data cluster: l2_entry=", &entry, &wrong);
-        qcow2_put64(table + i * 8, entry);
+        be_put64(table + i * 8, entry);
         any |= wrong;
     }
     *ret_changed = any && walk->fix;

@@ -224,19 +224,19 @@ static size_t garbage_make(uint8_t *data, size_t size)
 {
     static const uint32_t options[] = { 1, 2, 3, 5, 6, 7, 8, 9, 10, 77 };
     size_t at = 4;
-    nbd_put32(data, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
+    be_put32(data, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
     while (at + 300 < size && g_rand_int_range(t.random, 0, 6)) {
         uint32_t length = (uint32_t)g_rand_int_range(t.random, 0, 40);
         uint32_t option = options[g_rand_int_range(t.random, 0, G_N_ELEMENTS(options))];
-        nbd_put32(nbd_put32(nbd_put64(data + at, NBD_MAGIC_OPTION), option), length);
+        be_put32(be_put32(be_put64(data + at, NBD_MAGIC_OPTION), option), length);
         memset(data + at + 16, 0, length);
         at += 16 + length;
     }
     while (at + 300 < size) { /* with an option that succeeds before, requests */
-        nbd_put32(data + at, NBD_MAGIC_REQUEST);
-        nbd_put32(data + at + 4, (uint32_t)g_rand_int_range(t.random, 0, 10));
-        nbd_put64(data + at + 16, g_rand_int(t.random) % (2 * SIZE));
-        nbd_put32(data + at + 24, g_rand_int(t.random) >> g_rand_int_range(t.random, 0, 32));
+        be_put32(data + at, NBD_MAGIC_REQUEST);
+        be_put32(data + at + 4, (uint32_t)g_rand_int_range(t.random, 0, 10));
+        be_put64(data + at + 16, g_rand_int(t.random) % (2 * SIZE));
+        be_put32(data + at + 24, g_rand_int(t.random) >> g_rand_int_range(t.random, 0, 32));
         at += NBD_REQUEST_SIZE;
     }
     for (unsigned i = 0; i < 3; i++) {
