@@ -62,6 +62,9 @@ bool bench_init(struct bench *bench, const struct engine *engine,
         .jit = &bench->options,
     };
     bench->hart = riscv_hart_new(&bench->config, engine, 0, error);
+    if (bench->hart == NULL) {
+        bench_finish(bench);
+    }
     return bench->hart != NULL;
 }
 
