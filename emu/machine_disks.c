@@ -11,7 +11,7 @@
 
 /* The writable disks, in the order of their ids. */
 struct disks {
-    GPtrArray *ids; /* of the table's own strings */
+    GPtrArray *ids;   /* of the table's own strings */
     GPtrArray *nodes; /* of struct block_node */
 };
 
@@ -45,10 +45,10 @@ struct disk_call {
 
 static bool disk_result(struct disk_call *call, int result, const char *what)
 {
-    return result >= 0 || (g_set_error(&call->error, G_FILE_ERROR, G_FILE_ERROR_IO, "cannot %s%s",
-                                       what, result == FILE_ERROR_NO_SPACE
-                                                 ? ": there is no space left" : ""),
-                           false);
+    return result >= 0 ||
+           (g_set_error(&call->error, G_FILE_ERROR, G_FILE_ERROR_IO, "cannot %s%s", what,
+                        result == FILE_ERROR_NO_SPACE ? ": there is no space left" : ""),
+            false);
 }
 
 /* Without a lock: it is ours already. Leaves the open node in `call`. */
@@ -57,8 +57,7 @@ static bool disk_open(struct disk_call *call, GError **error)
     const struct node_options options = { .path = node_path(call->node),
                                           .format = node_driver(call->node)->name,
                                           .flags = NODE_FORCE_SHARE };
-    struct block_node *node =
-        node_open(call->machine->ctx, call->machine->pool, &options, error);
+    struct block_node *node = node_open(call->machine->ctx, call->machine->pool, &options, error);
     if (node != NULL && !node_driver(node)->snapshot_open(node, call->name, error)) {
         node_close(g_steal_pointer(&node));
     }
@@ -74,9 +73,7 @@ static void disk_run(void *opaque)
     GError **error = &call->error;
     switch (call->job) {
     case DISK_FLUSH: call->ok = disk_result(call, node_flush(node), "flush the disk"); break;
-    case DISK_LIST:
-        call->ok = driver->snapshot_list(node, &call->list, &call->count, error);
-        break;
+    case DISK_LIST: call->ok = driver->snapshot_list(node, &call->list, &call->count, error); break;
     case DISK_CREATE: call->ok = driver->snapshot_create(node, call->snapshot, error); break;
     case DISK_APPLY: call->ok = driver->snapshot_apply(node, call->name, error); break;
     case DISK_DELETE: call->ok = driver->snapshot_delete(node, call->name, error); break;
@@ -87,9 +84,9 @@ static void disk_run(void *opaque)
                                "read the state");
         break;
     case DISK_WRITE:
-        call->ok = disk_result(
-            call, driver->state_write(node, call->offset, call->data, call->size),
-            "write the state");
+        call->ok =
+            disk_result(call, driver->state_write(node, call->offset, call->data, call->size),
+                        "write the state");
         break;
     }
 }
@@ -98,8 +95,7 @@ static void disk_run(void *opaque)
 static bool disk_do(struct disk_call *call, GError **error)
 {
     const char *path = node_path(call->node);
-    struct aio_context *ctx =
-        call->machine != NULL ? call->machine->ctx : node_context(call->node);
+    struct aio_context *ctx = call->machine != NULL ? call->machine->ctx : node_context(call->node);
     block_run(ctx, disk_run, call);
     if (!call->ok) {
         g_propagate_prefixed_error(error, call->error, "%s: ", path);
@@ -144,46 +140,67 @@ static bool disks_find(struct machine *machine, struct disks *ret_disks, GError 
     return ok;
 }
 
-static const struct node_snapshot *list_find(const struct node_snapshot *list, unsigned count,
-                                             const char *name)
+/* A disk's list; false if it cannot be read. */
+static bool disk_list(struct disk_call *call, struct block_node *node, GError **error)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(list[i].name, name) == 0) {
-            return &list[i];
+    *call = (struct disk_call){ .job = DISK_LIST, .node = node };
+    return disk_do(call, error);
+}
+
+/* The last one of that name, from entry `end` down; -1 if there is none. */
+static int list_last(const struct disk_call *call, unsigned end, const char *name)
+{
+    while (end > 0 && strcmp(call->list[end - 1].name, name) != 0) {
+        end--;
+    }
+    return (int)end - 1;
+}
+
+/* The one of that name that was taken at the moment of another; -1 if there is none. */
+static int list_partner(const struct disk_call *call, const struct node_snapshot *other)
+{
+    for (int i = list_last(call, call->count, other->name); i >= 0;
+         i = list_last(call, (unsigned)i, other->name)) {
+        if (call->list[i].date_s == other->date_s && call->list[i].date_ns == other->date_ns) {
+            return i;
         }
     }
-    return NULL;
+    return -1;
 }
 
-/* Whether a disk has a snapshot of that name, and how long the state in it is. */
-static bool disk_has(struct block_node *node, const char *name, bool *ret_has, uint64_t *ret_size,
-                     GError **error)
+/* A snapshot of a name may be there twice while it is made anew. */
+enum disk_which { WHICH_ALL, WHICH_OLDER, WHICH_LAST };
+
+static bool disk_delete(struct block_node *node, const char *name, enum disk_which which,
+                        bool *ret_found, GError **error)
 {
-    struct disk_call call = { .job = DISK_LIST, .node = node };
-    if (!disk_do(&call, error)) {
+    struct disk_call list;
+    if (!disk_list(&list, node, error)) {
         return false;
     }
-    const struct node_snapshot *found = list_find(call.list, call.count, name);
-    *ret_has = found != NULL;
-    *ret_size = found != NULL ? found->state_size : 0;
-    node_snapshots_free(call.list, call.count);
-    return true;
+    bool ok = true;
+    int last = list_last(&list, list.count, name);
+    int from = which == WHICH_OLDER ? list_last(&list, (unsigned)MAX(last, 0), name) : last;
+    for (int i = from; ok && i >= 0; i = list_last(&list, (unsigned)i, name)) {
+        struct disk_call call = { .job = DISK_DELETE, .node = node, .name = list.list[i].id };
+        ok = disk_do(&call, error);
+        *ret_found = true;
+        if (which == WHICH_LAST) {
+            break;
+        }
+    }
+    node_snapshots_free(list.list, list.count);
+    return ok;
 }
 
-/* Removes it where it is. */
-static bool disks_delete(const struct disks *disks, const char *name, bool *ret_found,
-                         GError **error)
+static bool disks_delete(const struct disks *disks, const char *name, enum disk_which which,
+                         bool *ret_found, GError **error)
 {
     *ret_found = false;
     for (guint i = 0; i < disks->nodes->len; i++) {
-        struct disk_call call = { .job = DISK_DELETE, .node = disks->nodes->pdata[i],
-                                  .name = name };
-        bool has;
-        uint64_t size;
-        if (!disk_has(call.node, name, &has, &size, error) || (has && !disk_do(&call, error))) {
+        if (!disk_delete(disks->nodes->pdata[i], name, which, ret_found, error)) {
             return false;
         }
-        *ret_found = *ret_found || has;
     }
     return true;
 }
@@ -197,8 +214,11 @@ struct disk_stream {
 static bool stream_write(void *opaque, const void *data, size_t size, GError **error)
 {
     struct disk_stream *stream = opaque;
-    struct disk_call call = { .job = DISK_WRITE, .node = stream->node, .offset = stream->at,
-                              .data = (void *)data, .size = size };
+    struct disk_call call = { .job = DISK_WRITE,
+                              .node = stream->node,
+                              .offset = stream->at,
+                              .data = (void *)data,
+                              .size = size };
     stream->at += size;
     return size == 0 || disk_do(&call, error);
 }
@@ -206,8 +226,9 @@ static bool stream_write(void *opaque, const void *data, size_t size, GError **e
 static bool stream_read(void *opaque, void *data, size_t size, uint64_t offset, GError **error)
 {
     struct disk_stream *stream = opaque;
-    struct disk_call call = { .job = DISK_READ, .node = stream->node, .offset = offset,
-                              .data = data, .size = size };
+    struct disk_call call = {
+        .job = DISK_READ, .node = stream->node, .offset = offset, .data = data, .size = size
+    };
     return size == 0 || disk_do(&call, error);
 }
 
@@ -216,15 +237,19 @@ static bool disks_create(const struct disks *disks, struct node_snapshot *snapsh
 {
     uint64_t state_size = snapshot->state_size;
     for (guint i = 0; i < disks->nodes->len; i++) {
-        struct disk_call call = { .job = DISK_CREATE, .node = disks->nodes->pdata[i],
+        struct disk_call call = { .job = DISK_CREATE,
+                                  .node = disks->nodes->pdata[i],
                                   .snapshot = snapshot };
         snapshot->state_size = i == 0 ? state_size : 0;
         snapshot->disk_size = node_size(call.node);
-        if (!disk_do(&call, error)) {
-            bool found;
-            disks_delete(disks, snapshot->name, &found, NULL);
-            return false;
+        if (disk_do(&call, error)) {
+            continue;
         }
+        while (i-- > 0) {
+            bool found;
+            disk_delete(disks->nodes->pdata[i], snapshot->name, WHICH_LAST, &found, NULL);
+        }
+        return false;
     }
     return true;
 }
@@ -240,7 +265,7 @@ static bool disks_flush(const struct disks *disks, GError **error)
     return true;
 }
 
-/* The machine stands. */
+/* The machine stands. An older snapshot of the name goes when the new one is there to stay. */
 static bool snapshot_write(struct machine *machine, const struct disks *disks, const char *name,
                            GError **error)
 {
@@ -249,7 +274,7 @@ static bool snapshot_write(struct machine *machine, const struct disks *disks, c
     const struct state_sink sink = { stream_write, &stream };
     int64_t now_ns = aio_clock_now_ns(aio_clock_wall());
     bool found;
-    if (!machine_may_save(machine, error) || !disks_delete(disks, name, &found, error)) {
+    if (!machine_may_save(machine, error)) {
         return false;
     }
     machine_copy_make(&copy, machine, false);
@@ -263,7 +288,8 @@ static bool snapshot_write(struct machine *machine, const struct disks *disks, c
     bool ok = machine_copy_write(&copy, &sink, NULL, NULL, error);
     snapshot.state_size = stream.at;
     machine_copy_clear(&copy);
-    return ok && disks_create(disks, &snapshot, error) && disks_flush(disks, error);
+    return ok && disks_create(disks, &snapshot, error) && disks_flush(disks, error) &&
+           disks_delete(disks, name, WHICH_OLDER, &found, error);
 }
 
 bool machine_snapshot_save(struct machine *machine, const char *name, GError **error)
@@ -298,9 +324,9 @@ static struct state_image *snapshot_read(struct machine *machine, struct block_n
 
 /* Brings all disks back; the first failure leaves those before it as they were then. */
 struct disks_apply {
-    struct machine *machine;
     const struct disks *disks;
-    const char *name;
+    GPtrArray *snapshot_ids; /* on each disk */
+    uint64_t state_size;
     bool begun;
 };
 
@@ -308,8 +334,9 @@ static bool disks_commit(void *opaque, GError **error)
 {
     struct disks_apply *apply = opaque;
     for (guint i = 0; i < apply->disks->nodes->len; i++) {
-        struct disk_call call = { .job = DISK_APPLY, .node = apply->disks->nodes->pdata[i],
-                                  .name = apply->name };
+        struct disk_call call = { .job = DISK_APPLY,
+                                  .node = apply->disks->nodes->pdata[i],
+                                  .name = apply->snapshot_ids->pdata[i] };
         if (!disk_do(&call, error)) {
             if (i > 0) {
                 g_prefix_error(error, "the disks do not belong together any more, do not let the "
@@ -322,38 +349,74 @@ static bool disks_commit(void *opaque, GError **error)
     return true;
 }
 
-/* Whether all disks have it, and the first one the state. */
-static bool disks_have(const struct disks *disks, const char *name, uint64_t *ret_size,
-                       GError **error)
+/* Whether all disks have what the first one has; then its ids are those of `apply`. */
+static bool lists_agree(struct disks_apply *apply, const struct disk_call *lists,
+                        const struct node_snapshot *snapshot)
 {
-    for (guint i = 0; i < disks->nodes->len; i++) {
-        uint64_t size;
-        bool has;
-        if (!disk_has(disks->nodes->pdata[i], name, &has, &size, error)) {
+    g_ptr_array_set_size(apply->snapshot_ids, 0);
+    for (guint i = 0; i < apply->disks->nodes->len; i++) {
+        int index = list_partner(&lists[i], snapshot);
+        if (index < 0) {
             return false;
         }
-        if (!has || (i == 0 && size == 0)) {
-            return state_fail(error, STATE_ERROR_REFUSED,
-                              has ? "the snapshot '%s' on disk '%s' is of the disk alone"
-                                  : "there is no snapshot '%s' on disk '%s': 'info snapshots' "
-                                    "lists them",
-                              name, (const char *)disks->ids->pdata[i]);
-        }
-        *ret_size = i == 0 ? size : *ret_size;
+        g_ptr_array_add(apply->snapshot_ids, g_strdup(lists[i].list[index].id));
     }
+    apply->state_size = snapshot->state_size;
     return true;
 }
 
-/* The machine stands. */
-static bool snapshot_take(struct machine *machine, const struct disks *disks,
-                          struct disks_apply *apply, GError **error)
+/* Why no snapshot of the name can be loaded. */
+static bool lists_fail(const struct disks *disks, const struct disk_call *lists, const char *name,
+                       GError **error)
 {
-    uint64_t size = 0;
-    if (!disks_have(disks, apply->name, &size, error) || !disks_flush(disks, error)) {
+    for (guint i = 0; i < disks->nodes->len; i++) {
+        if (list_last(&lists[i], lists[i].count, name) < 0) {
+            return state_fail(error, STATE_ERROR_REFUSED,
+                              "there is no snapshot '%s' on disk '%s': 'info snapshots' lists them",
+                              name, (const char *)disks->ids->pdata[i]);
+        }
+    }
+    return state_fail(error, STATE_ERROR_REFUSED,
+                      "the snapshots '%s' of the disks were not taken together", name);
+}
+
+/* Finds the newest snapshot that all disks have, with the state on the first one. */
+static bool snapshot_look(struct disks_apply *apply, const char *name, GError **error)
+{
+    const struct disks *disks = apply->disks;
+    guint count = 0;
+    bool ok = true, found = false;
+    g_autofree struct disk_call *lists = g_new0(struct disk_call, disks->nodes->len);
+    for (; ok && count < disks->nodes->len; count++) {
+        ok = disk_list(&lists[count], disks->nodes->pdata[count], error);
+    }
+    for (int i = ok ? list_last(&lists[0], lists[0].count, name) : -1; !found && i >= 0;
+         i = list_last(&lists[0], (unsigned)i, name)) {
+        found = lists_agree(apply, lists, &lists[0].list[i]);
+    }
+    if (ok && !found) {
+        ok = lists_fail(disks, lists, name, error);
+    } else if (ok && apply->state_size == 0) {
+        ok = state_fail(error, STATE_ERROR_REFUSED,
+                        "the snapshot '%s' on disk '%s' is of the disk alone", name,
+                        (const char *)disks->ids->pdata[0]);
+    }
+    while (count-- > 0) {
+        node_snapshots_free(lists[count].list, lists[count].count);
+    }
+    return ok;
+}
+
+/* The machine stands. */
+static bool snapshot_take(struct machine *machine, struct disks_apply *apply, const char *name,
+                          GError **error)
+{
+    const struct disks *disks = apply->disks;
+    if (!snapshot_look(apply, name, error) || !disks_flush(disks, error)) {
         return false;
     }
-    struct state_image *image =
-        snapshot_read(machine, disks->nodes->pdata[0], apply->name, size, error);
+    struct state_image *image = snapshot_read(
+        machine, disks->nodes->pdata[0], apply->snapshot_ids->pdata[0], apply->state_size, error);
     bool ok = image != NULL && machine_take_image(machine, image, disks_commit, apply, error);
     state_image_free(image);
     return ok;
@@ -362,19 +425,20 @@ static bool snapshot_take(struct machine *machine, const struct disks *disks,
 bool machine_snapshot_load(struct machine *machine, const char *name, GError **error)
 {
     struct disks disks;
-    struct disks_apply apply = { machine, &disks, name, false };
     if (!machine_may_save(machine, error) || !disks_find(machine, &disks, error)) {
         return false;
     }
+    struct disks_apply apply = { &disks, g_ptr_array_new_with_free_func(g_free), 0, false };
     bool ran = machine_hold(machine);
     machine_settle(machine);
-    bool ok = snapshot_take(machine, &disks, &apply, error);
+    bool ok = snapshot_take(machine, &apply, name, error);
     if (!apply.begun) {
         machine_let_go(machine, ran);
     }
     if (!ok) {
         g_prefix_error(error, "cannot load the snapshot '%s': ", name);
     }
+    g_ptr_array_unref(apply.snapshot_ids);
     disks_clear(&disks);
     return ok;
 }
@@ -386,7 +450,7 @@ bool machine_snapshot_delete(struct machine *machine, const char *name, GError *
     if (!disks_find(machine, &disks, error)) {
         return false;
     }
-    bool ok = disks_delete(&disks, name, &found, error) &&
+    bool ok = disks_delete(&disks, name, WHICH_ALL, &found, error) &&
               (found || state_fail(error, STATE_ERROR_REFUSED, "there is no snapshot '%s'", name));
     disks_clear(&disks);
     return ok;
@@ -410,7 +474,6 @@ bool machine_snapshot_list(struct machine *machine, struct node_snapshot **ret_l
 bool machine_load_named(struct machine *machine, const char *name, GError **error)
 {
     static const char prefix[] = "file:";
-    return g_str_has_prefix(name, prefix)
-               ? machine_load(machine, name + strlen(prefix), error)
-               : machine_snapshot_load(machine, name, error);
+    return g_str_has_prefix(name, prefix) ? machine_load(machine, name + strlen(prefix), error)
+                                          : machine_snapshot_load(machine, name, error);
 }

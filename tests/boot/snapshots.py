@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import resource
 import subprocess
 import tempfile
 import time
@@ -57,9 +58,29 @@ def monitor(shell, command, limit=120):
         raise machine.Failure(f"the monitor said to '{command}': {printed!r}")
 
 
+def save_without_room(shell, images, name):
+    """A save that fails, since files cannot grow by so much, leaves the earlier one of its name."""
+    room = max(os.stat(image).st_size for image in images) + (1 << 20)
+    limits = resource.prlimit(shell.process.pid, resource.RLIMIT_FSIZE, (room, -1))
+    try:
+        monitor(shell, f"savevm {name}")
+    except machine.Failure as failure:
+        if "no space" not in str(failure):
+            raise
+    else:
+        raise machine.Failure(f"'{name}' was saved where nothing can be written")
+    finally:
+        resource.prlimit(shell.process.pid, resource.RLIMIT_FSIZE, limits)
+
+
+def on_windows(emulator):
+    """Whether it is the program of Windows."""
+    return any(word.endswith(".exe") for word in map(str, emulator))
+
+
 def host_path(emulator, path):
     """A path as the emulator's host writes it."""
-    return f"Z:{path}" if any(word.endswith(".exe") for word in map(str, emulator)) else str(path)
+    return f"Z:{path}" if on_windows(emulator) else str(path)
 
 
 def rounds_of(shell):
@@ -164,6 +185,9 @@ def in_images(emulator, rounds):
             for word in ("one", "two"):
                 write_word(shell, word)
                 monitor(shell, f"savevm {word}")
+            if not on_windows(emulator):
+                write_word(shell, "xxx")
+                save_without_room(shell, images, "one")
             for number in range(rounds):
                 write_word(shell, "xxx")
                 word = ("one", "two")[number % 2]
@@ -182,6 +206,10 @@ def in_images(emulator, rounds):
             shell.poweroff()
         for image in images:
             subprocess.run([*emulator, "img", "check", "-q", image], check=True)
+            listed = subprocess.run([*emulator, "img", "snapshot", "-l", image], check=True,
+                                    stdout=subprocess.PIPE, text=True).stdout.splitlines()
+            guest.expect_equal("names of snapshots", [line.split()[1] for line in listed[2:]],
+                               ["two"])
 
 
 def end_and_resume(emulator):
@@ -202,7 +230,7 @@ def end_and_resume(emulator):
             raise machine.Failure("nothing was saved at the end")
         stamp = os.stat(disk)
         os.utime(disk, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 10**9))
-        if not any(word.endswith(".exe") for word in map(str, emulator)):
+        if not on_windows(emulator):
             said = guest.refused([*map(str, command)], [], ".")
             if "last written" not in said:
                 raise machine.Failure(f"it said: {said}")
