@@ -11,6 +11,9 @@
 
 #include <linux/fs.h>
 
+#define LOCK_PAUSE_US 20000u
+#define LOCK_TRIES    100u
+
 int family_file_flush(int fd)
 {
     return fdatasync(fd) < 0 ? errno : 0;
@@ -34,7 +37,7 @@ int family_device_size(int fd, uint64_t *ret_size)
 
 /* Locks of the open description: unlike a process's they hold between two opens of one process,
  * and another close does not drop them. */
-int family_file_lock(int fd, bool exclusive)
+static int lock_whole(int fd, bool exclusive)
 {
     struct flock lock = { .l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
     return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? errno : 0;
@@ -64,7 +67,7 @@ static int byte_test(int fd, off_t byte)
 
 /* Says first what we do and what we do not stand, then looks whether others agree: of two who come
  * at the same time at least one finds the other. */
-int family_file_lock_image(int fd, bool write)
+static int lock_image(int fd, bool write)
 {
     static const off_t reader[] = { IMAGE_USED + IMAGE_READ, IMAGE_DENIED + IMAGE_WRITE,
                                     IMAGE_DENIED + IMAGE_RESIZE };
@@ -113,16 +116,19 @@ static bool descriptor_has_lock(const char *pid, const char *fd)
     return g_file_get_contents(path, &info, NULL, NULL) && strstr(info, "lock:");
 }
 
-static bool process_has_lock(const char *pid, const struct stat *wanted)
+/* Whether a process has it, by another descriptor than `own` of this one. */
+static bool process_has_lock(const char *pid, const struct stat *wanted, int own)
 {
     g_autofree char *folder = g_build_filename("/proc", pid, "fd", NULL);
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    bool self = atoi(pid) == getpid();
     const char *name;
     while (dir && (name = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
         struct stat found;
-        if (stat(path, &found) == 0 && found.st_dev == wanted->st_dev &&
-            found.st_ino == wanted->st_ino && descriptor_has_lock(pid, name)) {
+        if (!(self && atoi(name) == own) && stat(path, &found) == 0 &&
+            found.st_dev == wanted->st_dev && found.st_ino == wanted->st_ino &&
+            descriptor_has_lock(pid, name)) {
             return true;
         }
     }
@@ -138,7 +144,7 @@ char *family_lock_owner(int fd)
         return NULL;
     }
     while (dir && (pid = g_dir_read_name(dir))) {
-        if (g_ascii_isdigit(*pid) && process_has_lock(pid, &wanted)) {
+        if (g_ascii_isdigit(*pid) && process_has_lock(pid, &wanted, fd)) {
             g_autofree char *path = g_build_filename("/proc", pid, "comm", NULL);
             g_autofree char *command = NULL;
             g_file_get_contents(path, &command, NULL, NULL);
@@ -146,6 +152,32 @@ char *family_lock_owner(int fd)
         }
     }
     return NULL;
+}
+
+/* Of a process that was killed the kernel keeps the files until its last requests have ended. So a
+ * lock that no process has is waited for, for a while. */
+static int lock_wait(int fd, bool exclusive, int (*lock)(int fd, bool exclusive))
+{
+    int number = lock(fd, exclusive);
+    for (unsigned i = 0; i < LOCK_TRIES && (number == EAGAIN || number == EACCES); i++) {
+        g_autofree char *owner = family_lock_owner(fd);
+        if (owner != NULL) {
+            break;
+        }
+        g_usleep(LOCK_PAUSE_US);
+        number = lock(fd, exclusive);
+    }
+    return number;
+}
+
+int family_file_lock(int fd, bool exclusive)
+{
+    return lock_wait(fd, exclusive, lock_whole);
+}
+
+int family_file_lock_image(int fd, bool write)
+{
+    return lock_wait(fd, write, lock_image);
 }
 
 bool family_file_changed(const char *path, struct timespec *ret_changed)
