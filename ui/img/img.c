@@ -1,5 +1,6 @@
 #include "ui/img/img.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +125,11 @@ static int img_run(struct img *img, const struct img_verb *verb, const char *con
     }
     thread_pool_free(img->pool);
     aio_context_unref(img->ctx);
-    return fflush(stdout) == 0 ? run.status : MAX(run.status, 1);
+    if (fflush(stdout) != 0) {
+        int status = img_error(img, "cannot write the output: %s", g_strerror(errno));
+        return MAX(run.status, status);
+    }
+    return run.status;
 }
 
 static int img_dispatch(const char *program, const char *const *arguments)
