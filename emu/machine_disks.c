@@ -18,6 +18,7 @@ struct disks {
 /* What is done to one disk, in a coroutine of its own. */
 enum disk_job {
     DISK_FLUSH,
+    DISK_SETTLE,
     DISK_LIST,
     DISK_CREATE,
     DISK_APPLY,
@@ -73,6 +74,7 @@ static void disk_run(void *opaque)
     GError **error = &call->error;
     switch (call->job) {
     case DISK_FLUSH: call->ok = disk_result(call, node_flush(node), "flush the disk"); break;
+    case DISK_SETTLE: call->ok = disk_result(call, node_settle(node), "flush the disk"); break;
     case DISK_LIST: call->ok = driver->snapshot_list(node, &call->list, &call->count, error); break;
     case DISK_CREATE: call->ok = driver->snapshot_create(node, call->snapshot, error); break;
     case DISK_APPLY: call->ok = driver->snapshot_apply(node, call->name, error); break;
@@ -258,6 +260,20 @@ static bool disks_flush(const struct disks *disks, GError **error)
 {
     for (guint i = 0; i < disks->nodes->len; i++) {
         struct disk_call call = { .job = DISK_FLUSH, .node = disks->nodes->pdata[i] };
+        if (!disk_do(&call, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool machine_disks_settle(struct machine *machine, GError **error)
+{
+    GHashTableIter iter;
+    void *block;
+    g_hash_table_iter_init(&iter, machine->blocks);
+    while (g_hash_table_iter_next(&iter, NULL, &block)) {
+        struct disk_call call = { .job = DISK_SETTLE, .node = block_root(block) };
         if (!disk_do(&call, error)) {
             return false;
         }

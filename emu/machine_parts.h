@@ -161,6 +161,11 @@ void machine_settle(struct machine *machine);
 /* Whether it can be saved now: what the guest has asked for, and is no state, must not be lost. */
 bool machine_may_save(struct machine *machine, GError **error);
 
+/* Puts all that was written to the disks on stable storage, and the images into the form that they
+ * have when they are closed: a state that does not hold them tells by their times whether they were
+ * written since. The machine stands, and has settled. */
+bool machine_disks_settle(struct machine *machine, GError **error);
+
 /* A machine that stands, with its memory as it is, ready to be written. */
 struct machine_copy {
     char *about;

@@ -129,7 +129,8 @@ static bool saving_freeze(struct machine_copy *copy, GError **error)
 /* Copies what there is besides memory, and begins to write. The machine stands. */
 static bool saving_begin(struct machine_saving *saving, GError **error)
 {
-    if (!machine_may_save(saving->machine, error)) {
+    if (!machine_may_save(saving->machine, error) ||
+        !machine_disks_settle(saving->machine, error)) {
         return false;
     }
     machine_copy_make(&saving->copy, saving->machine, true);

@@ -58,6 +58,10 @@ struct block_driver {
      * caches nothing. */
     int (*flush)(struct block_node *node);
 
+    /* As `flush`, and afterwards `close` has nothing to write, unless somebody writes before. NULL:
+     * that is so after any flush. */
+    int (*settle)(struct block_node *node);
+
     /* Changes the size, and sets it. NULL: it cannot. */
     int (*truncate)(struct block_node *node, uint64_t size, const char *preallocation,
                     GError **error);

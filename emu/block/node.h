@@ -109,6 +109,9 @@ int node_discard(struct block_node *node, uint64_t offset, uint64_t size);
 /* Every write that was done before is on stable storage after. */
 int node_flush(struct block_node *node);
 
+/* The same, and the image is as it will be when it is closed. */
+int node_settle(struct block_node *node);
+
 /* Changes the size; `preallocation` as in struct node_create. */
 int node_truncate(struct block_node *node, uint64_t size, const char *preallocation,
                   GError **error);

@@ -344,7 +344,8 @@ int node_discard(struct block_node *node, uint64_t offset, uint64_t size)
     return result == FILE_ERROR_UNSUPPORTED ? 0 : result;
 }
 
-int node_flush(struct block_node *node)
+/* `own`: what the driver does about its caches; NULL: nothing. */
+static int node_flush_by(struct block_node *node, int (*own)(struct block_node *node))
 {
     assert(coroutine_in());
     if (!node_writable(node)) {
@@ -352,7 +353,7 @@ int node_flush(struct block_node *node)
     }
     bool ignored = node->driver->protocol && (node->flags & NODE_NO_FLUSH) != 0;
     node_enter(node);
-    int result = node->driver->flush != NULL && !ignored ? node->driver->flush(node) : 0;
+    int result = own != NULL && !ignored ? own(node) : 0;
     if (result == 0 && node->data != NULL) {
         result = node_flush(node->data);
     }
@@ -361,6 +362,17 @@ int node_flush(struct block_node *node)
     }
     node_leave(node);
     return result;
+}
+
+int node_flush(struct block_node *node)
+{
+    return node_flush_by(node, node->driver->flush);
+}
+
+int node_settle(struct block_node *node)
+{
+    const struct block_driver *driver = node->driver;
+    return node_flush_by(node, driver->settle != NULL ? driver->settle : driver->flush);
 }
 
 int node_truncate(struct block_node *node, uint64_t size, const char *preallocation, GError **error)

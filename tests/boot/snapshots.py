@@ -214,15 +214,20 @@ def in_images(emulator, rounds):
 
 def end_and_resume(emulator):
     """-resume: Ctrl-a x saves, the next start goes on and uses the file up, a poweroff leaves none;
-    a disk that was written in between is noticed."""
+    a disk that was written in between is noticed, one that only had to be closed is not."""
     with folder() as place:
-        state, disk = place / "state", place / "disk.img"
+        state, disk, image = place / "state", place / "disk.img", place / "disk.qcow2"
         disk.write_bytes(bytes(1 << 20))
+        subprocess.run([*emulator, "img", "create", "-q", "-f", "qcow2", "-o", "lazy_refcounts=on",
+                        host_path(emulator, image), "64M"], check=True)
         command = command_of(emulator, "-resume", host_path(emulator, state), "-drive",
-                             f"file={host_path(emulator, disk)},format=raw,if=virtio")
+                             f"file={host_path(emulator, disk)},format=raw,if=virtio", "-drive",
+                             f"file={host_path(emulator, image)},format=qcow2,if=virtio")
         with Loaded(command) as shell, machine.reporting(shell):
             start_work(shell)
             shell.run("echo kept | dd of=/dev/vda conv=fsync 2>/dev/null")
+            shell.run("dd if=/dev/urandom of=/dev/vdb bs=4k count=99 oflag=direct 2>/dev/null")
+            digest = shell.run("md5sum </dev/vdb")
             done = rounds_of(shell)
             shell.send("\x01x")
             shell.end(60)
@@ -240,6 +245,8 @@ def end_and_resume(emulator):
             if state.exists() or any(now < then for now, then in zip(work_goes_on(shell), done)):
                 raise machine.Failure("it did not go on from the file, or left it there")
             guest.expect_equal("the disk", shell.run("head -c 5 /dev/vda"), "kept")
+            guest.expect_equal("the image", shell.run("echo 3 >/proc/sys/vm/drop_caches; "
+                                                      "md5sum </dev/vdb"), digest)
             shell.poweroff()
         if state.exists():
             raise machine.Failure("a machine that is off was saved")

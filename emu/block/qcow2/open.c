@@ -299,17 +299,34 @@ static bool qcow2_open(struct block_node *node, const struct node_options *optio
     return good;
 }
 
-static int qcow2_close(struct block_node *node)
+/* Leaves nothing to be written, for now. */
+static int open_settle(struct qcow2 *q)
 {
-    struct qcow2 *q = node_instance(node);
     int result = q->failed;
     if (q->prepared && q->writable) {
         result = qcow2_settle(q);
         if (result == 0 && q->lazy && !q->half_done) {
             result = qcow2_set_dirty(q, false);
+            q->prepared = result != 0; /* the next writer marks it again */
         }
     }
+    return result;
+}
+
+static int qcow2_close(struct block_node *node)
+{
+    struct qcow2 *q = node_instance(node);
+    int result = open_settle(q);
     open_free(q);
+    return result;
+}
+
+static int qcow2_settle_open(struct block_node *node)
+{
+    struct qcow2 *q = node_instance(node);
+    co_rwlock_wrlock(&q->gate);
+    int result = open_settle(q);
+    co_rwlock_unlock(&q->gate);
     return result;
 }
 
@@ -338,6 +355,7 @@ const struct block_driver block_qcow2_driver = {
     .write_zeroes = qcow2_write_zeroes,
     .discard = qcow2_discard,
     .flush = qcow2_flush,
+    .settle = qcow2_settle_open,
     .truncate = qcow2_truncate,
     .extent = qcow2_extent,
     .create = qcow2_create,
