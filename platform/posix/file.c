@@ -65,7 +65,10 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
     if (stat(path, &info) == 0 && !kind_accept(path, info.st_mode, error)) {
         return NULL;
     }
-    int fd = open(path, open_flags(mode), 0666);
+    int fd;
+    do {
+        fd = open(path, open_flags(mode), 0666);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         host_fail(error, errno, "cannot open '%s'%s", path,
                   mode & HOST_FILE_WRITE ? " for writing" : "");
@@ -261,7 +264,10 @@ intptr_t host_file_os(const struct host_file *file)
 /* A character device has nothing to flush and says so. */
 int host_file_flush(struct host_file *file)
 {
-    int number = family_file_flush(file->fd);
+    int number;
+    do {
+        number = family_file_flush(file->fd);
+    } while (number == EINTR);
     if (number == EINVAL || number == ENOTSUP || number == 0) {
         return 0;
     }
@@ -276,7 +282,11 @@ int host_file_truncate(struct host_file *file, uint64_t size)
     if (size > INT64_MAX) {
         return FILE_ERROR_NO_SPACE;
     }
-    return ftruncate(file->fd, (off_t)size) < 0 ? (int)file_error_of(errno) : 0;
+    int result;
+    do {
+        result = ftruncate(file->fd, (off_t)size);
+    } while (result < 0 && errno == EINTR);
+    return result < 0 ? (int)file_error_of(errno) : 0;
 }
 
 /* Of a call that not every file system has. */
@@ -295,7 +305,11 @@ int host_file_zero(struct host_file *file, uint64_t offset, uint64_t size, bool 
     if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset) {
         return size == 0 ? 0 : FILE_ERROR_NO_SPACE;
     }
-    return zero_result(family_file_zero(file->fd, (off_t)offset, (off_t)size, release));
+    int number;
+    do {
+        number = family_file_zero(file->fd, (off_t)offset, (off_t)size, release);
+    } while (number == EINTR);
+    return zero_result(number);
 }
 
 uint32_t host_file_alignment(const struct host_file *file)
@@ -330,7 +344,11 @@ int host_file_allocate(struct host_file *file, uint64_t offset, uint64_t size)
     if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset) {
         return size == 0 ? 0 : FILE_ERROR_NO_SPACE;
     }
-    return zero_result(family_file_allocate(file->fd, (off_t)offset, (off_t)size));
+    int number;
+    do {
+        number = family_file_allocate(file->fd, (off_t)offset, (off_t)size);
+    } while (number == EINTR);
+    return zero_result(number);
 }
 
 bool host_file_same(const char *a, const char *b)
