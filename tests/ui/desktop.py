@@ -14,28 +14,60 @@ import time
 WRAPPER = os.environ.get("MESON_EXE_WRAPPER", "").split()
 WINDOWS = any(word.endswith(".exe") for word in sys.argv)
 LIMIT_S = 90
-children = []
+END_S = 10
+WORDS_MAX = 65536
+children = []  # programs that must not end unasked
 
 
-@atexit.register
-def end_children():
-    """Nothing is left behind."""
-    for child in reversed(children):
-        if child.poll() is None:
-            child.kill()
+def words(child):
+    """What a program has said so far. That goes to a file: processes of Wine's own, which live on,
+    keep the streams of who starts them first."""
+    return os.pread(child.said.fileno(), WORDS_MAX, 0).decode(errors="replace")
+
+
+def fail(what):
+    """Ends the test, and tells how its programs are and what they said."""
+    lines = [f"not ok: {what}"]
+    for child in children:
+        status = child.poll()
+        state = "runs" if status is None else f"has ended with status {status}"
+        lines.append(f"  {child.args[0]} {state}")
+        lines += [f"    {line}" for line in words(child).splitlines()[-20:]]
+    sys.exit("\n".join(lines))
 
 
 def check(condition, what):
     """Ends the test if that is not so."""
     if not condition:
-        sys.exit(f"not ok: {what}")
+        fail(what)
 
 
 def background(*command, **keywords):
     """Starts a program that is ended with the test."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, **keywords)
+    said = tempfile.TemporaryFile()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said,
+                             stderr=subprocess.STDOUT, **keywords)
+    child.said = said
     children.append(child)
     return child
+
+
+def end(child):
+    """Ends a program, asked first, so that it takes its files along."""
+    children.remove(child)
+    child.terminate()
+    try:
+        child.wait(END_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+@atexit.register
+def end_children():
+    """Nothing is left behind."""
+    for child in children[::-1]:
+        end(child)
 
 
 def missing(*more):
@@ -44,32 +76,42 @@ def missing(*more):
     return absent or (["a display"] if WINDOWS and not os.environ.get("DISPLAY") else [])
 
 
-def display_open():
+def display_open(size="1280x900"):
     """An X server with a window manager; returns it, or None where the wrapper has one."""
     if WINDOWS:
         return None
     reader, writer = os.pipe()
-    server = background("Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x900x24",
-                        "-nolisten", "tcp", pass_fds=[writer], stderr=subprocess.DEVNULL)
+    # Without -noreset it begins anew when its last client leaves, and drops who has just come.
+    server = background("Xvfb", "-displayfd", str(writer), "-noreset", "-nolisten", "tcp",
+                        "-screen", "0", f"{size}x24", pass_fds=[writer])
     os.close(writer)
     with os.fdopen(reader) as numbers:
         number = numbers.readline().strip()
     check(number, "Xvfb did not start")
     os.environ["DISPLAY"] = f":{number}"
-    background("openbox", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for("a window manager", lambda: xdo("get_num_desktops"))
+    background("openbox")
+    wait_for("a window manager", is_managed)
     return server
 
 
+def is_managed():
+    """Whether the display has a window manager: without one xdotool answers, but fails."""
+    return subprocess.run(["xdotool", "get_num_desktops"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
 def wait_for(what, probe):
-    """Asks until the answer is not empty, and returns it."""
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
+    """Asks until the answer is not empty, and returns it. There will be none when a program has
+    ended unasked: whether one has is looked at before the question."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        ended_early = any(child.poll() is not None for child in children)
         value = probe()
         if value:
             return value
+        check(not ended_early, f"{what}: a program has ended")
         time.sleep(0.1)
-    sys.exit(f"not ok: {what}: not within {LIMIT_S} s")
+    fail(f"{what}: not within {LIMIT_S} s")
 
 
 def xdo(*arguments):
@@ -88,18 +130,16 @@ def window_find(name):
 
 def window_open(program, name, *arguments):
     """Starts the program; returns it and its window, which has the keyboard."""
-    said = tempfile.TemporaryFile()
-    child = background(*WRAPPER, os.path.abspath(program), *arguments, "-name", name, stderr=said)
-    child.said = said
+    child = background(*WRAPPER, os.path.abspath(program), *arguments, "-name", name)
     return child, window_find(name)
 
 
 def ended(child, what):
-    """Waits for the end of a program; returns its exit status and what it said. That went to a
-    file: processes of Wine's own, which live on, keep the streams of who starts them first."""
+    """Waits for the end of a program; returns its exit status and what it said."""
     try:
         status = child.wait(LIMIT_S)
     except subprocess.TimeoutExpired:
-        sys.exit(f"not ok: {what}: still running after {LIMIT_S} s")
-    child.said.seek(0)
-    return status, child.said.read().decode(errors="replace")
+        fail(f"{what}: still running after {LIMIT_S} s")
+    if child in children:
+        children.remove(child)
+    return status, words(child)

@@ -112,10 +112,21 @@ static bool sdl_failed(GError **error, const char *what)
     return false;
 }
 
+/* When no display answers SDL draws where nobody sees it: only for those who asked for that. */
+static bool sdl_is_unseen(void)
+{
+    return !SDL_GetHint(SDL_HINT_VIDEODRIVER) &&
+           g_strcmp0(SDL_GetCurrentVideoDriver(), "offscreen") == 0;
+}
+
 static bool sdl_open(struct window *window, GError **error)
 {
     hints_set();
     if (SDL_Init(SDL_INIT_VIDEO) != 0) {
+        return sdl_failed(error, "cannot use the display");
+    }
+    if (sdl_is_unseen()) {
+        SDL_SetError("none answers");
         return sdl_failed(error, "cannot use the display");
     }
     window_prepare_wake();
