@@ -135,7 +135,7 @@ def test_client_qemu():
 
 
 def test_messages():
-    for where, words in ((uri("nobody"), "cannot connect to"), ("nbds://h/x", "TLS"),
+    for where, words in ((uri("nobody"), "cannot connect to"), ("nbd://h/?x=1", "not known"),
                          ("nbd+unix:///x", "names no socket"), ("nbd://h:0/", "no port")):
         status, _, errors = run(*IMG, "info", where)
         check(status == 1 and words in errors, errors)

@@ -84,5 +84,6 @@ LIBRARIES = {
     r"vterm": ("ui/terminal/",),
     r"ft2build|fontconfig": ("platform/posix/",),
     r"liburing": ("aio-posix/",),
+    r"gnutls": ("emu/block/nbd/",),
     r"capstone": ("emu/jit/",),
 }

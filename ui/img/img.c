@@ -40,7 +40,7 @@ const struct img_verb img_verbs[] = {
       img_rebase, false },
     { "resize", "[--shrink] [--preallocation=MODE] [-f FORMAT] FILE [+|-]SIZE", "change the size",
       img_resize, false },
-    { "serve", "[-r] [-k SOCKET | -p PORT] [-b ADDRESS] [--export NAME] FILE",
+    { "serve", "[-r] [-k SOCKET | -p PORT] [-b ADDRESS] [--export NAME] [--tls=MODE ...] FILE",
       "export an image to NBD clients", img_serve, true },
     { "snapshot", "[-l | -c NAME | -a NAME | -d NAME] FILE", "internal snapshots", img_snapshot,
       false },

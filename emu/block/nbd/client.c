@@ -1,6 +1,6 @@
 /*
- * The driver for images that a server has: nbd://HOST:PORT/EXPORT, nbd+unix:///EXPORT?socket=PATH.
- * A connection that is lost stays lost: every later request is an error.
+ * The driver for images that a server has: nbd://HOST:PORT/EXPORT, nbd+unix:///EXPORT?socket=PATH,
+ * nbds:// with TLS. A connection that is lost stays lost: every later request is an error.
  */
 #include "emu/block/driver.h"
 
@@ -17,18 +17,41 @@
 
 struct client {
     struct nbd_calls calls;
+    struct nbd_tls_keys *keys; /* or NULL */
 };
 
 struct connect_job {
     const struct nbd_uri *uri;
+    struct nbd_tls_keys *keys;
     struct host_handle socket;
     GError *error;
 };
+
+/* A unix socket is this host's. */
+static struct nbd_tls_keys *keys_load(const struct nbd_uri *uri, GError **error)
+{
+    const struct nbd_tls_options options = {
+        .certificates = uri->certificates,
+        .psk = uri->psk,
+        .user = uri->user,
+        .host = uri->tls_host ? uri->tls_host
+                : uri->host   ? uri->host
+                              : "localhost",
+        .verify_peer = uri->verify_peer,
+    };
+    return nbd_tls_keys_load(&options, error);
+}
 
 static int64_t connect_run(void *opaque)
 {
     struct connect_job *job = opaque;
     const struct nbd_uri *uri = job->uri;
+    if (uri->tls) {
+        job->keys = keys_load(uri, &job->error);
+        if (!job->keys) {
+            return false;
+        }
+    }
     return uri->socket ? host_socket_connect_unix(uri->socket, &job->socket, &job->error)
                        : host_socket_connect_tcp(uri->host, uri->port, &job->socket, &job->error);
 }
@@ -45,7 +68,8 @@ static bool client_negotiate(struct client *client, const char *name, GError **e
     struct aio_timer limit;
     timer_init(&limit, calls->ctx, clock, "nbd-handshake", handshake_late, &calls->stream);
     timer_mod(&limit, aio_clock_now_ns(clock) + HANDSHAKE_SECONDS * (int64_t)1000000000);
-    bool agreed = nbd_handshake(&calls->stream, calls->peer, name, &calls->export, error);
+    bool agreed =
+        nbd_handshake(&calls->stream, calls->peer, name, client->keys, &calls->export, error);
     timer_del(&limit);
     return agreed;
 }
@@ -66,7 +90,9 @@ static bool client_connect(struct client *client, struct block_node *node,
                            const struct nbd_uri *uri, GError **error)
 {
     struct connect_job job = { .uri = uri };
-    if (!thread_pool_submit_co(node_pool(node), connect_run, &job)) {
+    bool connected = thread_pool_submit_co(node_pool(node), connect_run, &job);
+    client->keys = job.keys;
+    if (!connected) {
         g_propagate_error(error, job.error);
         return false;
     }
@@ -90,6 +116,7 @@ static bool client_open(struct block_node *node, const struct node_options *opti
     bool connected = client_connect(client, node, &uri, error);
     nbd_uri_clear(&uri);
     if (!connected) {
+        nbd_tls_keys_free(client->keys);
         g_free(client->calls.peer);
         return false;
     }
@@ -105,6 +132,7 @@ static int client_close(struct block_node *node)
     struct client *client = node_instance(node);
     nbd_calls_end(&client->calls);
     nbd_stream_finish(&client->calls.stream);
+    nbd_tls_keys_free(client->keys);
     g_free(client->calls.peer);
     return 0;
 }

@@ -11,6 +11,7 @@
 struct handshake {
     struct nbd_stream *stream;
     const char *peer, *name;
+    struct nbd_tls_keys *keys; /* or NULL */
     bool no_zeroes;
     struct nbd_export export;
 };
@@ -23,6 +24,11 @@ struct option_reply {
 
 static bool handshake_lost(const struct handshake *h, GError **error)
 {
+    const char *problem = nbd_stream_problem(h->stream);
+    if (problem) {
+        return host_error_set(error, HOST_ERROR_DENIED, "TLS with '%s' failed: %s", h->peer,
+                              problem);
+    }
     return host_error_set(error, HOST_ERROR_OTHER,
                           "'%s' has closed the connection or stopped answering: is it an NBD "
                           "server, and may this client use it?",
@@ -92,14 +98,32 @@ static bool option_refused(const struct handshake *h, const struct option_reply 
                               h->peer, h->name, said);
     case NBD_REP_ERR_TLS:
         return host_error_set(error, HOST_ERROR_UNSUPPORTED,
-                              "'%s' wants TLS, which this program has not%s: use a tunnel (ssh -L) "
-                              "or a unix socket",
+                              "'%s' wants TLS%s: write nbds:// instead of nbd://, with "
+                              "tls-certificates=DIR or tls-psk-file=FILE if it needs one",
                               h->peer, said);
     default:
         return host_error_set(error, HOST_ERROR_DENIED,
                               "'%s' refuses the export '%s' with error 0x%08x%s", h->peer, h->name,
                               reply->type, said);
     }
+}
+
+static bool ask_tls(struct handshake *h, GError **error)
+{
+    struct option_reply reply;
+    if (!option_send(h, NBD_OPT_STARTTLS, NULL, 0, error) ||
+        !option_receive(h, NBD_OPT_STARTTLS, &reply, error)) {
+        return false;
+    }
+    if (reply.type != NBD_REP_ACK) {
+        g_autofree char *said = reply_text(&reply);
+        return host_error_set(
+            error, HOST_ERROR_UNSUPPORTED,
+            "'%s' has no TLS%s: start the server with it, or write nbd:// and let "
+            "everybody on the way read along",
+            h->peer, said);
+    }
+    return nbd_stream_start_tls(h->stream, h->keys) || handshake_lost(h, error);
 }
 
 /* Asks for structured replies; a server may have none. */
@@ -253,16 +277,17 @@ static bool greet(struct handshake *h, GError **error)
 }
 
 bool nbd_handshake(struct nbd_stream *stream, const char *peer, const char *name,
-                   struct nbd_export *ret_export, GError **error)
+                   struct nbd_tls_keys *keys, struct nbd_export *ret_export, GError **error)
 {
     struct handshake h = {
         .stream = stream,
         .peer = peer,
         .name = name,
+        .keys = keys,
         .export = { .block_min = 1, .block_max = NBD_TRANSFER_MAX },
     };
     assert(strlen(name) <= NBD_NAME_MAX);
-    if (!greet(&h, error) || !ask_structured(&h, error) ||
+    if (!greet(&h, error) || (keys && !ask_tls(&h, error)) || !ask_structured(&h, error) ||
         (h.export.structured && !ask_context(&h, error)) || !go(&h, error)) {
         return false;
     }

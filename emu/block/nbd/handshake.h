@@ -18,7 +18,7 @@ struct nbd_export {
     uint32_t context; /* with has_status: the number of base:allocation */
 };
 
-/* Negotiates for the export `name`. False and `error` say who refused what; `peer` names the server
- * there. In a coroutine. */
+/* Negotiates for the export `name`, with TLS if there are `keys`. False and `error` say who refused
+ * what; `peer` names the server there. In a coroutine. */
 bool nbd_handshake(struct nbd_stream *stream, const char *peer, const char *name,
-                   struct nbd_export *ret_export, GError **error);
+                   struct nbd_tls_keys *keys, struct nbd_export *ret_export, GError **error);

@@ -58,6 +58,7 @@ enum nbd_option_reply {
 };
 
 #define NBD_REP_ERR_UNSUP     (NBD_REP_ERROR + 1)
+#define NBD_REP_ERR_POLICY    (NBD_REP_ERROR + 2)
 #define NBD_REP_ERR_INVALID   (NBD_REP_ERROR + 3)
 #define NBD_REP_ERR_TLS       (NBD_REP_ERROR + 5)
 #define NBD_REP_ERR_UNKNOWN   (NBD_REP_ERROR + 6)

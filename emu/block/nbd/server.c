@@ -93,12 +93,15 @@ struct nbd_server *nbd_server_new(struct aio_context *ctx, struct host_handle li
 {
     struct nbd_server *server = g_new0(struct nbd_server, 1);
     assert(strlen(options->name) <= NBD_NAME_MAX);
+    assert(options->tls == NBD_TLS_OFF || options->keys);
     server->ctx = aio_context_ref(ctx);
     server->listener = listener;
     server->node = options->node;
     server->name = g_strdup(options->name);
     server->description = g_strdup(options->description ? options->description : "");
     server->flags = flags_of(options);
+    server->tls = options->tls;
+    server->keys = options->keys;
     server->clients_max = options->clients_max ? options->clients_max : CLIENTS_MAX;
     server->negotiation_ns = options->negotiation_ns ? options->negotiation_ns : NEGOTIATION_NS;
     server->left = options->left;

@@ -12,10 +12,17 @@
 
 #include <glib.h>
 
+#include "emu/block/nbd/tls.h"
 #include "emu/block/node.h"
 #include "platform/handle.h"
 
 struct nbd_server;
+
+enum nbd_server_tls {
+    NBD_TLS_OFF,
+    NBD_TLS_ON,      /* for who asks */
+    NBD_TLS_REQUIRE, /* who does not ask learns nothing */
+};
 
 /* Strings are copied. */
 struct nbd_server_options {
@@ -23,8 +30,10 @@ struct nbd_server_options {
     const char *name;        /* of the export; "" is what clients get that name none */
     const char *description; /* shown by listings; may be NULL */
     bool read_only;          /* else as the node is */
-    unsigned clients_max;    /* at once; others wait. 0: 16 */
-    int64_t negotiation_ns;  /* how long one may take; 0: 10 s */
+    enum nbd_server_tls tls;
+    struct nbd_tls_keys *keys; /* with TLS; stay the caller's until the server is freed */
+    unsigned clients_max;      /* at once; others wait. 0: 16 */
+    int64_t negotiation_ns;    /* how long one may take; 0: 10 s */
 
     /* Called when the last client has left; may be NULL. */
     void (*left)(void *opaque);

@@ -185,9 +185,40 @@ static enum outcome option_context(struct nbd_client *client, const struct optio
                       reply_send(client, option, NBD_REP_ACK, NULL, 0));
 }
 
+/* What was agreed on before is forgotten: anybody on the way could have changed it. */
+static enum outcome option_tls(struct nbd_client *client, const struct option *option)
+{
+    if (option->size > 0 || client->stream.tls) {
+        return refuse(client, option, NBD_REP_ERR_INVALID,
+                      option->size > 0 ? "this option takes no data" : "there is TLS already");
+    }
+    if (client->server->tls == NBD_TLS_OFF) {
+        return refuse(client, option, NBD_REP_ERR_POLICY, "this server was started without TLS");
+    }
+    if (!reply_send(client, option, NBD_REP_ACK, NULL, 0) ||
+        !nbd_stream_start_tls(&client->stream, client->server->keys)) {
+        return OUTCOME_DROP;
+    }
+    client->structured = client->has_status = false;
+    return OUTCOME_GO_ON;
+}
+
+/* Whether a client without TLS is told nothing but that. */
+static bool option_hidden(const struct nbd_client *client, const struct option *option)
+{
+    return client->server->tls == NBD_TLS_REQUIRE && !client->stream.tls &&
+           option->number != NBD_OPT_STARTTLS && option->number != NBD_OPT_ABORT;
+}
+
 static enum outcome option_do(struct nbd_client *client, const struct option *option)
 {
+    if (option_hidden(client, option)) {
+        return option->number == NBD_OPT_EXPORT_NAME
+                   ? OUTCOME_DROP
+                   : refuse(client, option, NBD_REP_ERR_TLS, "this server wants TLS");
+    }
     switch (option->number) {
+    case NBD_OPT_STARTTLS: return option_tls(client, option);
     case NBD_OPT_EXPORT_NAME: return option_export_name(client, option);
     case NBD_OPT_ABORT: reply_send(client, option, NBD_REP_ACK, NULL, 0); return OUTCOME_DROP;
     case NBD_OPT_LIST: return option_list(client, option);

@@ -17,6 +17,8 @@ struct nbd_server {
     struct block_node *node;
     char *name, *description;
     uint16_t flags; /* of the export */
+    enum nbd_server_tls tls;
+    struct nbd_tls_keys *keys;
     unsigned clients_max;
     int64_t negotiation_ns;
     bool listening, stopping;

@@ -5,6 +5,8 @@
 
 #include "platform/socket.h"
 
+#define OUTPUT_MAX (128u << 10) /* bytes that TLS makes before they are sent */
+
 void nbd_stream_init(struct nbd_stream *stream, struct aio_context *ctx, struct host_handle socket)
 {
     *stream = (struct nbd_stream){ .ctx = ctx, .socket = socket };
@@ -53,10 +55,24 @@ static void stream_writable(void *opaque)
     }
 }
 
+/* What can be sent at once: the peer learns that this is the end, and not a cut. */
+static void stream_bye(struct nbd_stream *stream)
+{
+    struct nbd_tls *tls = stream->tls;
+    if (!tls->problem) {
+        tls->calls->bye(tls);
+        host_socket_send(stream->socket, tls->output->data, tls->output->len);
+    }
+    tls->calls->free(tls);
+}
+
 void nbd_stream_finish(struct nbd_stream *stream)
 {
     assert(!stream->reader && !stream->writer);
     stream_watch(stream, false, false);
+    if (stream->tls) {
+        stream_bye(stream);
+    }
     host_socket_close(stream->socket);
     co_mutex_finish(&stream->write_lock);
 }
@@ -84,20 +100,30 @@ static bool stream_fail(struct nbd_stream *stream)
     return false;
 }
 
+static bool stream_wait_read(struct nbd_stream *stream)
+{
+    if (!stream_watch(stream, true, stream->watches_write)) {
+        return stream_fail(stream);
+    }
+    assert(!stream->reader);
+    stream->reader = coroutine_self();
+    coroutine_yield();
+    return !stream->broken;
+}
+
 /* Bytes received, at least 1; 0 when the connection is at its end. */
 static size_t stream_receive(struct nbd_stream *stream, void *data, size_t size)
 {
+    struct nbd_tls *tls = stream->tls;
     while (!stream->broken) {
-        int64_t got = host_socket_receive(stream->socket, data, size);
+        int64_t got = tls ? tls->calls->receive(tls, data, size)
+                          : host_socket_receive(stream->socket, data, size);
         if (got > 0) {
             return (size_t)got;
         }
-        if (got != SOCKET_AGAIN || !stream_watch(stream, true, stream->watches_write)) {
+        if (got != SOCKET_AGAIN || !stream_wait_read(stream)) {
             break;
         }
-        assert(!stream->reader);
-        stream->reader = coroutine_self();
-        coroutine_yield();
     }
     stream_fail(stream);
     return 0;
@@ -148,7 +174,7 @@ bool nbd_stream_skip(struct nbd_stream *stream, uint64_t size)
     return true;
 }
 
-static bool stream_send(struct nbd_stream *stream, const uint8_t *data, size_t size)
+static bool stream_send_plain(struct nbd_stream *stream, const uint8_t *data, size_t size)
 {
     while (size > 0 && !stream->broken) {
         int64_t put = host_socket_send(stream->socket, data, size);
@@ -165,6 +191,73 @@ static bool stream_send(struct nbd_stream *stream, const uint8_t *data, size_t s
         coroutine_yield();
     }
     return !stream->broken;
+}
+
+/* Sends what TLS has made. More of it may come while this waits. */
+static bool stream_drain(struct nbd_stream *stream)
+{
+    GByteArray *output = stream->tls->output;
+    while (output->len > 0) {
+        g_autoptr(GByteArray) taken = g_byte_array_new();
+        g_byte_array_append(taken, output->data, output->len);
+        g_byte_array_set_size(output, 0);
+        if (!stream_send_plain(stream, taken->data, taken->len)) {
+            return false;
+        }
+    }
+    return !stream->broken;
+}
+
+/* Who hung up may have said why before, which nobody has read yet. */
+static bool stream_send_failed(struct nbd_stream *stream)
+{
+    uint8_t scratch[64];
+    if (!stream->tls->problem) {
+        stream->tls->calls->receive(stream->tls, scratch, sizeof(scratch));
+    }
+    return stream_fail(stream);
+}
+
+static bool stream_send(struct nbd_stream *stream, const uint8_t *data, size_t size)
+{
+    struct nbd_tls *tls = stream->tls;
+    if (!tls) {
+        return stream_send_plain(stream, data, size);
+    }
+    while (size > 0 && !stream->broken) {
+        int64_t put = tls->calls->send(tls, data, size);
+        if (put <= 0) {
+            return stream_fail(stream);
+        }
+        data += put;
+        size -= (size_t)put;
+        if ((size == 0 || tls->output->len >= OUTPUT_MAX) && !stream_drain(stream)) {
+            return stream_send_failed(stream);
+        }
+    }
+    return !stream->broken;
+}
+
+bool nbd_stream_start_tls(struct nbd_stream *stream, struct nbd_tls_keys *keys)
+{
+    int result = 0;
+    assert(!stream->tls);
+    if (stream->begin != stream->end) { /* what came in plain text must not pass for protected */
+        return stream_fail(stream);
+    }
+    stream->tls = nbd_tls_new(keys, stream->socket);
+    while (stream->tls && result == 0 && !stream->broken) {
+        result = stream->tls->calls->handshake(stream->tls);
+        if (!stream_drain(stream) || (result == 0 && !stream_wait_read(stream))) {
+            break;
+        }
+    }
+    return result == 1 ? !stream->broken : stream_fail(stream);
+}
+
+const char *nbd_stream_problem(const struct nbd_stream *stream)
+{
+    return stream->tls ? stream->tls->problem : NULL;
 }
 
 void nbd_stream_begin(struct nbd_stream *stream)

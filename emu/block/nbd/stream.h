@@ -1,5 +1,6 @@
 /*
- * A connection as coroutines see it: read so many bytes, write these, and wait meanwhile.
+ * A connection as coroutines see it: read so many bytes, write these, and wait meanwhile. Plain, or
+ * with TLS from some point on.
  *
  * One coroutine reads at a time; any number may write. Home thread.
  */
@@ -11,6 +12,7 @@
 
 #include "aio/context.h"
 #include "aio/coroutine.h"
+#include "emu/block/nbd/tls.h"
 #include "platform/file.h"
 #include "platform/handle.h"
 
@@ -24,13 +26,21 @@ struct nbd_stream {
     bool watches_read, watches_write;
     bool broken;
     struct co_mutex write_lock;
-    size_t begin, end; /* of what is received and not yet read */
+    struct nbd_tls *tls; /* or NULL */
+    size_t begin, end;   /* of what is received and not yet read */
     uint8_t buffer[NBD_STREAM_BUFFER];
     uint8_t merged[NBD_STREAM_BUFFER]; /* small messages are sent in one piece; under write_lock */
 };
 
 /* Takes over a connected socket. */
 void nbd_stream_init(struct nbd_stream *stream, struct aio_context *ctx, struct host_handle socket);
+
+/* Goes on with TLS: its handshake. False when that fails: nbd_stream_problem says why. Nobody else
+ * reads or writes; in a coroutine. */
+bool nbd_stream_start_tls(struct nbd_stream *stream, struct nbd_tls_keys *keys);
+
+/* Why TLS failed, for people; NULL if it did not. */
+const char *nbd_stream_problem(const struct nbd_stream *stream);
 
 /* Closes the socket; nobody reads or writes. */
 void nbd_stream_finish(struct nbd_stream *stream);

@@ -10,6 +10,7 @@ class Tinamou < Formula
   depends_on "pkgconf" => :build
   depends_on "dtc"
   depends_on "glib"
+  depends_on "gnutls"
   depends_on "jansson"
   depends_on "libslirp"
   depends_on "libvterm"

@@ -4,8 +4,8 @@
 #include "emu/block/driver.h"
 #include "emu/block/nbd/protocol.h"
 #include "emu/block/nbd/server.h"
-#include "emu/block/nbd/uri.h"
 #include "platform/clock.h"
+#include "platform/file.h"
 #include "platform/socket.h"
 
 #define SIZE    (12u << 20)
@@ -22,6 +22,7 @@ static struct {
     uint16_t port;
     unsigned flags;
     const char *name;
+    char *query; /* of the client's address, with TLS */
     GError *error;
     GRand *random;
     unsigned running;
@@ -77,7 +78,8 @@ static void finish(void)
 static void client_open(void *opaque)
 {
     (void)opaque;
-    g_autofree char *path = g_strdup_printf("nbd://127.0.0.1:%u/%s", t.port, t.name);
+    g_autofree char *path = g_strdup_printf("%s://127.0.0.1:%u/%s%s", t.query ? "nbds" : "nbd",
+                                            t.port, t.name, t.query ? t.query : "");
     const struct node_options options = { .path = path, .format = "raw", .flags = t.flags };
     t.client = node_open(t.ctx, t.pool, &options, &t.error);
 }
@@ -394,7 +396,7 @@ static void relay_accept(void *opaque)
     if (host_socket_accept(relay.listener, &relay.ends[0])) {
         g_assert_true(
             host_socket_connect_tcp("127.0.0.1", relay.server_port, &relay.ends[1], NULL));
-        relay.until_change = (unsigned)g_rand_int_range(t.random, 0, 700);
+        relay.until_change = (unsigned)g_rand_int_range(t.random, 0, t.query ? 4000 : 700);
         aio_set_fd_handler(t.ctx, relay.ends[0], relay_from_client, NULL, NULL, NULL);
         aio_set_fd_handler(t.ctx, relay.ends[1], relay_from_server, NULL, NULL, NULL);
         timer_mod(&relay.idle, aio_clock_now_ns(aio_clock_host()) + IDLE_NS);
@@ -436,10 +438,9 @@ static void relay_close(void)
     t.port = relay.server_port;
 }
 
-static void test_mutated(void)
+static void mutated_run(void)
 {
     unsigned opened = 0;
-    setup(&(struct nbd_server_options){ 0 });
     relay_open();
     for (unsigned i = 0; i < MUTATED; i++) {
         block_run(t.ctx, client_open, NULL);
@@ -456,46 +457,104 @@ static void test_mutated(void)
     connect_well();
     g_assert_cmpuint(node_size(t.client), ==, SIZE);
     block_run(t.ctx, client_close, NULL);
+}
+
+static void test_mutated(void)
+{
+    setup(&(struct nbd_server_options){ 0 });
+    mutated_run();
     finish();
 }
 
-static void expect_uri(const char *text, const char *host, unsigned port, const char *socket,
-                       const char *name)
+/* A folder with a file of keys. */
+static struct {
+    char *folder, *file, *escaped;
+} keys;
+
+static void keys_write(const char *lines)
 {
-    struct nbd_uri uri;
-    g_assert_true(nbd_uri_is(text));
-    nbd_uri_parse(text, &uri, &t.error);
-    g_assert_no_error(t.error);
-    g_assert_cmpstr(uri.host, ==, host);
-    g_assert_cmpuint(uri.port, ==, port);
-    g_assert_cmpstr(uri.socket, ==, socket);
-    g_assert_cmpstr(uri.name, ==, name);
-    nbd_uri_clear(&uri);
+    g_assert_true(host_file_save(keys.file, lines, strlen(lines), NULL));
 }
 
-static void test_uri(void)
+static void keys_setup(const char *lines)
 {
-    static const char *const bad[] = { "nbd://h:0/x", "nbd+unix:///x", "nbd://h:99999/", "nbd:",
-                                       "nbd:unix:",   "nbds://h/x",    "nbd:h:x" };
-    struct nbd_uri uri;
-    expect_uri("nbd://h", "h", NBD_PORT, NULL, "");
-    expect_uri("nbd://h:1234/a%20b/c", "h", 1234, NULL, "a b/c");
-    expect_uri("nbd://[::1]:5/", "::1", 5, NULL, "");
-    expect_uri("nbd+unix:///n?socket=/tmp/a%20b", NULL, 0, "/tmp/a b", "n");
-    expect_uri("nbd:h:7:exportname=a:b", "h", 7, NULL, "a:b");
-    expect_uri("nbd:unix:/tmp/x", NULL, 0, "/tmp/x", "");
-    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
-        g_assert_false(nbd_uri_parse(bad[i], &uri, &t.error));
-        g_assert_nonnull(strstr(t.error->message, bad[i]));
+    keys.folder = g_dir_make_tmp("tinamou-nbd-XXXXXX", NULL);
+    keys.file = g_build_filename(keys.folder, "keys", NULL);
+    keys.escaped = g_uri_escape_string(keys.file, NULL, FALSE);
+    keys_write(lines);
+}
+
+static void keys_finish(void)
+{
+    host_file_remove(keys.file, NULL);
+    host_file_remove(keys.folder, NULL);
+    g_free(keys.folder);
+    g_free(keys.file);
+    g_free(keys.escaped);
+}
+
+static void use_tls(const char *user)
+{
+    g_free(t.query);
+    t.query = user ? g_strdup_printf("?tls-psk-file=%s&tls-username=%s", keys.escaped, user) : NULL;
+}
+
+static void tls_run(void)
+{
+    use_tls("alice");
+    connect_well();
+    block_run(t.ctx, random_run, NULL);
+    block_run(t.ctx, client_close, NULL);
+    mutated_run();
+    use_tls("bob");
+    expect_refused("has no key for the user 'bob'");
+    keys_write("alice:aa112233445566778899aabbccddeeff\n");
+    use_tls("alice");
+    expect_refused("another key for the user 'alice'");
+    use_tls(NULL);
+    expect_refused("wants TLS");
+}
+
+static void test_tls(void)
+{
+    keys_setup("# for a test\r\nalice:00112233445566778899aabbccddeeff\r\n");
+    const struct nbd_tls_options options = { .psk = keys.file, .server = true };
+    struct nbd_tls_keys *loaded = nbd_tls_keys_load(&options, &t.error);
+    if (loaded) {
+        setup(&(struct nbd_server_options){ .tls = NBD_TLS_REQUIRE, .keys = loaded });
+        tls_run();
+        finish();
+    } else {
+        g_assert_false(nbd_tls_available(NULL));
+        g_assert_nonnull(strstr(t.error->message, "no TLS"));
         g_clear_error(&t.error);
     }
-    g_assert_false(nbd_uri_is("disk.nbd"));
+    setup(&(struct nbd_server_options){ 0 });
+    use_tls("alice");
+    expect_refused("TLS");
+    use_tls(NULL);
+    finish();
+    nbd_tls_keys_free(loaded);
+    keys_finish();
+}
+
+static void test_tls_files(void)
+{
+    static const char *const bad[] = { "alice", "alice:", ":00", "alice:0", "alice:0g" };
+    keys_setup("");
+    const struct nbd_tls_options options = { .psk = keys.file, .server = true };
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        keys_write(bad[i]);
+        g_assert_null(nbd_tls_keys_load(&options, &t.error));
+        g_assert_nonnull(strstr(t.error->message, "TLS"));
+        g_clear_error(&t.error);
+    }
+    keys_finish();
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/nbd/uri", test_uri);
     g_test_add_func("/nbd/random", test_random);
     g_test_add_func("/nbd/parallel", test_parallel);
     g_test_add_func("/nbd/extents", test_extents);
@@ -503,6 +562,8 @@ int main(int argc, char **argv)
     g_test_add_func("/nbd/garbage", test_garbage);
     g_test_add_func("/nbd/mutated", test_mutated);
     g_test_add_func("/nbd/silent", test_silent);
+    g_test_add_func("/nbd/tls", test_tls);
+    g_test_add_func("/nbd/tls-files", test_tls_files);
     g_test_add_func("/nbd/hangup", test_hangup);
     return g_test_run();
 }
