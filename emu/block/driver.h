@@ -66,6 +66,10 @@ struct block_driver {
     int (*truncate)(struct block_node *node, uint64_t size, const char *preallocation,
                     GError **error);
 
+    /* Forgets all that was written: the backing image shows everywhere. The caller has made stable
+     * where that is kept now. NULL: it has none. */
+    int (*make_empty)(struct block_node *node);
+
     /* What stands at `offset`; the size may be less than asked for. NULL: data, all of it. */
     int (*extent)(struct block_node *node, uint64_t offset, uint64_t size,
                   struct block_extent *ret_extent);

@@ -100,10 +100,16 @@ def test_rebase_commit():
     check(content("delta.qcow2") == expected(), "all by itself")
     good(*IMG, "rebase", "-u", "-b", "middle.qcow2", "-F", "qcow2", "top.qcow2")
     check(info("top.qcow2")["backing-filename"] == "middle.qcow2", "only its name")
+    own = [entry for entry in good(*IMG, "map", "top.qcow2").splitlines() if "top" in entry]
+    good(*IMG, "commit", "-b", "base.qcow2", "top.qcow2")
+    check(content("base.qcow2") == expected(), "in the base")
+    good(*IMG, "commit", "-d", "top.qcow2")
+    check(own and own == [entry for entry in good(*IMG, "map", "top.qcow2").splitlines()
+                          if "top" in entry], "-d and -b leave in the image what it has")
     check(good(*IMG, "commit", "top.qcow2") == "Image committed.\n", "commit")
     check(content("middle.qcow2") == expected(), "is in the middle now, which grew")
-    good(*IMG, "commit", "-b", "base.qcow2", "top.qcow2")
-    check(content("base.qcow2") == expected(), "and in the base")
+    check("top" not in good(*IMG, "map", "top.qcow2"), "and the image is empty")
+    check(content("top.qcow2") == expected(), "and shows the same")
     refused(["not in the backing chain"], "commit", "-b", "x.qcow2", "top.qcow2")
     refused(["does not have a backing file"], "commit", "base.qcow2")
     for name in ("top", "middle", "base", "delta"):

@@ -18,6 +18,7 @@ struct commit {
     struct img *img;
     const char *format, *path, *base;
     unsigned cache;
+    bool keep; /* what is written to the base stays in the image too */
     struct block_node *top, *target;
 };
 
@@ -27,8 +28,11 @@ static bool commit_parse(struct commit *commit, struct img_args *args, GError **
     while ((id = img_args_next(args, error)) > 0) {
         switch (id) {
         case 'f': commit->format = args->value; break;
-        case 'b': commit->base = args->value; break;
-        case 'd': break; /* the image keeps what it has in any case */
+        case 'b':
+            commit->base = args->value;
+            commit->keep = true; /* images between hide what the base has */
+            break;
+        case 'd': commit->keep = true; break;
         case 'p': commit->img->progress = true; break;
         case 'q': commit->img->quiet = true; break;
         default:
@@ -123,6 +127,21 @@ static bool commit_copy(struct commit *commit, struct block_node *base, GError *
     return true;
 }
 
+/* The image may forget only what is safe where it is now. */
+static bool commit_empty(struct commit *commit, GError **error)
+{
+    const struct block_driver *driver = node_driver(commit->top);
+    int result = node_flush(commit->target);
+    if (result < 0) {
+        return usage_error(error, "'%s' cannot be flushed: %s; '%s' keeps what it has",
+                           node_path(commit->target), block_error_text(result), commit->path);
+    }
+    result = driver->make_empty ? driver->make_empty(commit->top) : FILE_ERROR_UNSUPPORTED;
+    return result == 0 || result == FILE_ERROR_UNSUPPORTED ||
+           usage_error(error, "'%s' cannot be emptied: %s; all of it is in '%s', too", commit->path,
+                       block_error_text(result), node_path(commit->target));
+}
+
 /* Backing files are opened to be read: the one that is written to is opened again, for that. */
 static bool commit_do(struct commit *commit, GError **error)
 {
@@ -136,7 +155,8 @@ static bool commit_do(struct commit *commit, GError **error)
         .flags = NODE_WRITE | NODE_NO_LOCK | commit->cache,
     };
     commit->target = node_open(commit->img->ctx, commit->img->pool, &how, error);
-    return commit->target && target_size(commit, error) && commit_copy(commit, base, error);
+    return commit->target && target_size(commit, error) && commit_copy(commit, base, error) &&
+           (commit->keep || commit_empty(commit, error));
 }
 
 int img_commit(struct img *img, const char *const *arguments)
@@ -146,7 +166,8 @@ int img_commit(struct img *img, const char *const *arguments)
     GError *error = NULL;
     img_args_init(&args, options, arguments);
     if (commit_parse(&commit, &args, &error)) {
-        commit.top = img_open(img, commit.path, commit.format, NODE_WRITE, &error);
+        unsigned flags = NODE_WRITE | NODE_RELEASE;
+        commit.top = img_open(img, commit.path, commit.format, flags, &error);
     }
     int status = commit.top && commit_do(&commit, &error) ? 0 : img_fail(img, error);
     status = img_close(img, commit.target, status);

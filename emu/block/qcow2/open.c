@@ -357,6 +357,7 @@ const struct block_driver block_qcow2_driver = {
     .flush = qcow2_flush,
     .settle = qcow2_settle_open,
     .truncate = qcow2_truncate,
+    .make_empty = qcow2_make_empty,
     .extent = qcow2_extent,
     .create = qcow2_create,
     .info = qcow2_info,

@@ -335,6 +335,9 @@ int qcow2_extent(struct block_node *node, uint64_t offset, uint64_t size,
 int qcow2_truncate(struct block_node *node, uint64_t size, const char *preallocation,
                    GError **error);
 
+/* Forgets all that was written. */
+int qcow2_make_empty(struct block_node *node);
+
 /* Makes a new image. */
 bool qcow2_create(struct aio_context *ctx, struct thread_pool *pool,
                   const struct node_create *options, GError **error);

@@ -146,3 +146,21 @@ int qcow2_discard(struct block_node *node, uint64_t offset, uint64_t size)
     co_rwlock_unlock(&q->gate);
     return result;
 }
+
+int qcow2_make_empty(struct block_node *node)
+{
+    struct qcow2 *q = node_instance(node);
+    if (q->external) {
+        return FILE_ERROR_UNSUPPORTED; /* what its file shows has to stay */
+    }
+    co_rwlock_wrlock(&q->gate);
+    int result = qcow2_before_write(q);
+    if (result == 0) {
+        result = qcow2_drop(q, 0, qcow2_clusters(q, q->header.size), DROP_FULLY);
+    }
+    if (result == 0) {
+        result = qcow2_settle(q);
+    }
+    co_rwlock_unlock(&q->gate);
+    return result;
+}
