@@ -104,7 +104,8 @@ class Machine:
             self.process.kill()
         self.process.wait()
         self._join()
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):  # what was typed and nobody read
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.stderr.close()
 
