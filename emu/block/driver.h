@@ -102,6 +102,15 @@ struct block_driver {
                           unsigned *ret_count, GError **error);
     bool (*snapshot_create)(struct block_node *node, const struct node_snapshot *snapshot,
                             GError **error);
+    /* The same in steps, between which the disk is read, written and flushed, and nothing else is
+     * done to it. _begin keeps what the disk shows now; _append adds to the machine's state that
+     * belongs to it, front to back, as a write does; _keep makes it last and lists it, with as much
+     * state; _drop, also after a _keep that failed, gives it up. Closing does that, too. */
+    bool (*snapshot_begin)(struct block_node *node, const struct node_snapshot *snapshot,
+                           GError **error);
+    int (*snapshot_append)(struct block_node *node, const void *data, size_t size);
+    bool (*snapshot_keep)(struct block_node *node, GError **error);
+    bool (*snapshot_drop)(struct block_node *node, GError **error);
     bool (*snapshot_apply)(struct block_node *node, const char *id_or_name, GError **error);
     bool (*snapshot_delete)(struct block_node *node, const char *id_or_name, GError **error);
     /* Opens a snapshot's disk contents, read only, in place of the active ones. */

@@ -163,7 +163,10 @@ static int check_flags(struct check_run *run)
 {
     struct node_check *out = run->out;
     uint64_t wrong = 0;
-    int result = qcow2_tree_flags(run->q, out->repair_all, &wrong, out->report, out->opaque);
+    bool whole = out->errors == 0 && out->corruptions == out->corruptions_fixed;
+    bool mended = whole && out->leaks_fixed > 0 && out->leaks_fixed == out->leaks;
+    int result =
+        qcow2_tree_flags(run->q, out->repair_all, mended, &wrong, out->report, out->opaque);
     out->corruptions += wrong;
     if (result == 0 && out->repair_all) {
         out->corruptions_fixed += wrong;
@@ -239,6 +242,9 @@ int qcow2_check_inside(struct qcow2 *q, struct node_check *check)
 int qcow2_check(struct block_node *node, struct node_check *check, GError **error)
 {
     struct qcow2 *q = node_instance(node);
+    if (!qcow2_not_taking(q, "check the image", error)) {
+        return FILE_ERROR_UNSUPPORTED;
+    }
     co_rwlock_wrlock(&q->gate);
     int result = qcow2_check_inside(q, check);
     co_rwlock_unlock(&q->gate);

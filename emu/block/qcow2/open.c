@@ -316,6 +316,9 @@ static int open_settle(struct qcow2 *q)
 static int qcow2_close(struct block_node *node)
 {
     struct qcow2 *q = node_instance(node);
+    if (q->taking != NULL) {
+        qcow2_snapshot_drop(node, NULL);
+    }
     int result = open_settle(q);
     open_free(q);
     return result;
@@ -366,6 +369,10 @@ const struct block_driver block_qcow2_driver = {
     .measure = qcow2_measure,
     .snapshot_list = qcow2_snapshot_list,
     .snapshot_create = qcow2_snapshot_create,
+    .snapshot_begin = qcow2_snapshot_begin,
+    .snapshot_append = qcow2_snapshot_append,
+    .snapshot_keep = qcow2_snapshot_keep,
+    .snapshot_drop = qcow2_snapshot_drop,
     .snapshot_apply = qcow2_snapshot_apply,
     .snapshot_delete = qcow2_snapshot_delete,
     .snapshot_open = qcow2_snapshot_open,

@@ -77,11 +77,23 @@ struct qcow2 {
     struct qcow2_snapshot *snapshots;
     unsigned snapshot_count;
     uint64_t snapshots_size; /* bytes of the table in the file */
+    struct qcow2_taking *taking; /* NULL: none is being taken */
 
     struct co_rwlock gate;
     struct co_mutex commit, lock;
     struct allocation *allocations;
     struct grace grace;
+};
+
+/* A snapshot that is being taken: its tree is there, no list has it yet. */
+struct qcow2_taking {
+    struct qcow2_snapshot snapshot;
+    uint64_t *l1; /* of its own; the machine's state behind what is the disk's */
+    uint64_t state_first; /* guest cluster where the state begins */
+    uint64_t state_clusters; /* written so far */
+    uint8_t *table; /* the L2 table that the next of them belong to, as it will be in the file */
+    uint8_t *rest;  /* bytes of the state that do not fill a cluster yet */
+    size_t rest_size;
 };
 
 enum map_kind { MAP_NONE, MAP_ZERO, MAP_DATA, MAP_COMPRESSED };
@@ -282,8 +294,9 @@ int qcow2_tree_share(struct qcow2 *q, uint64_t *l1, uint32_t entries);
 int qcow2_tree_free(struct qcow2 *q, const uint64_t *l1, uint32_t entries);
 
 /* Sets the copied flags of the active tables by their refcounts; how many were wrong is added to
- * *wrong. `report` may be NULL; `fix`: else it only looks. */
-int qcow2_tree_flags(struct qcow2 *q, bool fix, uint64_t *wrong,
+ * *wrong. `report` may be NULL; `fix`: else it only looks. `mended`: leaks were taken back, so that
+ * flags are expected to be missing: they are set in any case, and not counted. */
+int qcow2_tree_flags(struct qcow2 *q, bool fix, bool mended, uint64_t *wrong,
                      void (*report)(void *opaque, const char *line), void *opaque);
 
 /* L1 entries that a disk of a size needs. */
@@ -292,6 +305,9 @@ uint64_t qcow2_l1_needed(const struct qcow2 *q, uint64_t size);
 /* Takes `l1` (g_malloc'd), writes it to a place of its own, makes the header lead to it, and frees
  * the place of the old one. With it the size of the disk changes. The image is settled before. */
 int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries, uint64_t size);
+
+/* Makes the header lead to tables that are stable, and what they need too; stable itself. */
+int qcow2_switch_head(struct qcow2 *q, const struct qcow2_header *to);
 
 /* Makes the active L1 table at least `entries` long. */
 int qcow2_l1_grow(struct qcow2 *q, uint64_t entries);
@@ -310,6 +326,19 @@ int qcow2_snapshots_store(struct qcow2 *q, unsigned count);
 
 /* Bytes that the table in the file takes. */
 uint64_t qcow2_snapshots_size(const struct qcow2 *q, unsigned count);
+
+/* --- snapshot.c, snapshot_take.c: changes to the whole image --- */
+
+/* Begins one, with `gate` written: all is stable, nothing cached, the image marked dirty. The end
+ * follows whatever this returns. */
+int qcow2_change_begin(struct qcow2 *q);
+
+/* Ends it: all is stable, or, after a failure, repaired. `flags`: the copied flags do not fit the
+ * counts. Returns `result`, or how this failed. */
+int qcow2_change_end(struct qcow2 *q, int result, bool flags);
+
+/* Whether no snapshot is being taken, during which `what` cannot be done. */
+bool qcow2_not_taking(const struct qcow2 *q, const char *what, GError **error);
 
 /* --- whole-image operations --- */
 
@@ -363,6 +392,19 @@ bool qcow2_snapshot_list(struct block_node *node, struct node_snapshot **ret_lis
 /* Takes one. */
 bool qcow2_snapshot_create(struct block_node *node, const struct node_snapshot *snapshot,
                            GError **error);
+
+/* Keeps what the disk shows, in no list yet. */
+bool qcow2_snapshot_begin(struct block_node *node, const struct node_snapshot *snapshot,
+                          GError **error);
+
+/* Adds to the machine's state that belongs to it. */
+int qcow2_snapshot_append(struct block_node *node, const void *data, size_t size);
+
+/* Puts it into the list. */
+bool qcow2_snapshot_keep(struct block_node *node, GError **error);
+
+/* Gives it up. */
+bool qcow2_snapshot_drop(struct block_node *node, GError **error);
 
 /* Goes back to one. */
 bool qcow2_snapshot_apply(struct block_node *node, const char *id_or_name, GError **error);

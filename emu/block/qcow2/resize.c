@@ -190,7 +190,7 @@ int qcow2_truncate(struct block_node *node, uint64_t size, const char *prealloca
     struct qcow2 *q = node_instance(node);
     enum preallocation kind;
     if (!preallocation_parse(q, preallocation, &kind, error) ||
-        resize_refused(q, size, kind, error)) {
+        !qcow2_not_taking(q, "resize", error) || resize_refused(q, size, kind, error)) {
         return FILE_ERROR_UNSUPPORTED;
     }
     GError *inner = NULL;

@@ -168,18 +168,22 @@ static uint8_t *table_build(const struct qcow2 *q, unsigned count)
     return table;
 }
 
-/* Makes the header lead to a table that is stable. */
-static int table_switch(struct qcow2 *q, uint64_t offset, unsigned count)
+/* Writes a table to a place of its own, which it gives back if that fails. */
+static int table_put(struct qcow2 *q, unsigned count, uint64_t size, uint64_t *ret_cluster)
 {
-    struct qcow2_header old = q->header;
-    q->header.snapshots_offset = offset;
-    q->header.snapshot_count = count;
-    int result = qcow2_write_head(q);
+    g_autofree uint8_t *table = table_build(q, count);
+    co_mutex_lock(&q->lock);
+    int result = qcow2_alloc_area(q, qcow2_clusters(q, size), ret_cluster);
+    co_mutex_unlock(&q->lock);
+    if (result < 0) {
+        return result;
+    }
+    result = node_write(q->file, *ret_cluster << q->cluster_bits, table, size, 0);
     if (result == 0) {
-        result = qcow2_sync(q);
+        result = qcow2_settle(q);
     }
     if (result < 0) {
-        q->header = old;
+        qcow2_free(q, *ret_cluster, qcow2_clusters(q, size), false);
     }
     return result;
 }
@@ -191,19 +195,15 @@ int qcow2_snapshots_store(struct qcow2 *q, unsigned count)
     uint64_t old_count = q->header.snapshot_count > 0 ? qcow2_clusters(q, q->snapshots_size) : 0;
     int result = size <= QCOW2_SNAPTABLE_MAX ? 0 : FILE_ERROR_NO_SPACE;
     if (result == 0 && size > 0) {
-        g_autofree uint8_t *table = table_build(q, count);
-        co_mutex_lock(&q->lock);
-        result = qcow2_alloc_area(q, qcow2_clusters(q, size), &cluster);
-        co_mutex_unlock(&q->lock);
-        if (result == 0) {
-            result = node_write(q->file, cluster << q->cluster_bits, table, size, 0);
-        }
-    }
-    if (result == 0) {
+        result = table_put(q, count, size, &cluster);
+    } else if (result == 0) {
         result = qcow2_settle(q);
     }
     if (result == 0) {
-        result = table_switch(q, cluster << q->cluster_bits, count);
+        struct qcow2_header to = q->header;
+        to.snapshots_offset = cluster << q->cluster_bits;
+        to.snapshot_count = count;
+        result = qcow2_switch_head(q, &to);
     }
     if (result == 0) {
         q->snapshots_size = size;

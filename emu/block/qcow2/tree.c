@@ -121,7 +121,7 @@ int qcow2_tree_free(struct qcow2 *q, const uint64_t *l1, uint32_t entries)
 
 /* What a look at all copied flags is for. */
 struct flags_walk {
-    bool fix;
+    bool fix, mended;
     uint64_t *wrong;
     void (*report)(void *opaque, const char *line);
     void *opaque;
@@ -139,20 +139,23 @@ static void flags_report(const struct flags_walk *walk, const char *what, uint64
     }
 }
 
-/* Whether an entry's flag is another one than its refcount asks for; then it is changed. */
+/* Changes an entry's flag if its refcount asks for another one. */
 static int flags_entry(struct qcow2 *q, const struct flags_walk *walk, const char *what,
-                       uint64_t *entry, bool *ret_wrong)
+                       uint64_t *entry, bool *ret_changed)
 {
     uint64_t refcount, cluster = (*entry & ENTRY_OFFSET) >> q->cluster_bits;
-    *ret_wrong = false;
+    *ret_changed = false;
     if (cluster == 0 || (*entry & ENTRY_OFFSET) % q->cluster_size != 0) {
         return 0;
     }
     int result = qcow2_refcount(q, cluster, &refcount);
     if (result == 0 && (refcount == 1) != ((*entry & ENTRY_COPIED) != 0)) {
-        flags_report(walk, what, *entry, refcount);
-        *entry ^= ENTRY_COPIED;
-        *ret_wrong = true;
+        bool expected = walk->mended && refcount == 1;
+        if (!expected) {
+            flags_report(walk, what, *entry, refcount);
+        }
+        *ret_changed = walk->fix || expected;
+        *entry ^= *ret_changed ? ENTRY_COPIED : 0;
     }
     return result;
 }
@@ -161,34 +164,30 @@ static int flags_table(struct qcow2 *q, uint64_t *l1_entry, uint8_t *table, bool
                        void *opaque)
 {
     const struct flags_walk *walk = opaque;
-    bool wrong, any = false;
+    bool changed;
     char what[64];
     g_snprintf(what, sizeof(what),
                "L2 cluster: l1_index=%u l1_entry=", (unsigned)(l1_entry - q->l1));
-    uint64_t before = *l1_entry;
-    int result = flags_entry(q, walk, what, l1_entry, &wrong);
-    if (wrong && walk->fix) {
+    int result = flags_entry(q, walk, what, l1_entry, &changed);
+    if (changed) {
         qcow2_l1_mark(q, (uint32_t)(l1_entry - q->l1));
-    } else {
-        *l1_entry = before;
     }
     for (uint64_t i = 0; i < q->cluster_size / 8 && result == 0 && !q->external; i++) {
         uint64_t entry = be_get64(table + i * 8);
         if (entry & ENTRY_COMPRESSED) {
             continue;
         }
-        result = flags_entry(q, walk, "data cluster: l2_entry=", &entry, &wrong);
+        result = flags_entry(q, walk, "data cluster: l2_entry=", &entry, &changed);
         be_put64(table + i * 8, entry);
-        any |= wrong;
+        *ret_changed |= changed;
     }
-    *ret_changed = any && walk->fix;
     return result;
 }
 
-int qcow2_tree_flags(struct qcow2 *q, bool fix, uint64_t *wrong,
+int qcow2_tree_flags(struct qcow2 *q, bool fix, bool mended, uint64_t *wrong,
                      void (*report)(void *opaque, const char *line), void *opaque)
 {
-    struct flags_walk walk = { fix, wrong, report, opaque };
+    struct flags_walk walk = { fix, mended, wrong, report, opaque };
     return tree_walk(q, q->l1, q->l1_entries, flags_table, &walk);
 }
 
@@ -198,13 +197,10 @@ uint64_t qcow2_l1_needed(const struct qcow2 *q, uint64_t size)
     return (size >> bits) + ((size & ((UINT64_C(1) << bits) - 1)) != 0);
 }
 
-/* Makes the header lead to a table that is stable, with the refcounts that belong to it. */
-static int l1_switch(struct qcow2 *q, uint64_t offset, uint32_t entries, uint64_t size)
+int qcow2_switch_head(struct qcow2 *q, const struct qcow2_header *to)
 {
     struct qcow2_header old = q->header;
-    q->header.l1_offset = offset;
-    q->header.l1_entries = entries;
-    q->header.size = size;
+    q->header = *to;
     int result = qcow2_write_head(q);
     if (result == 0) {
         result = qcow2_sync(q);
@@ -231,7 +227,11 @@ int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries, uint64_t s
         result = qcow2_settle(q);
     }
     if (result == 0) {
-        result = l1_switch(q, cluster << q->cluster_bits, entries, size);
+        struct qcow2_header to = q->header;
+        to.l1_offset = cluster << q->cluster_bits;
+        to.l1_entries = entries;
+        to.size = size;
+        result = qcow2_switch_head(q, &to);
     }
     if (result < 0) {
         g_free(l1);

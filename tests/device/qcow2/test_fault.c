@@ -48,6 +48,24 @@ static void fault_read(uint64_t offset, uint64_t size)
     node_read(t.node, offset, data, size);
 }
 
+/* Takes one while the disk is written. */
+static void fault_take(const struct node_snapshot *snapshot)
+{
+    const struct block_driver *driver = node_driver(t.node);
+    g_autofree uint8_t *state = g_malloc(SIZE);
+    size_t size = world_random(SIZE);
+    world_fill(state, size);
+    if (!driver->snapshot_begin(t.node, snapshot, NULL)) {
+        return;
+    }
+    fault_write(0, 512 * (1 + world_random(SIZE / 512)), 0);
+    bool kept = driver->snapshot_append(t.node, state, size) == 0;
+    fault_flush();
+    if (!kept || !driver->snapshot_keep(t.node, NULL)) {
+        driver->snapshot_drop(t.node, NULL);
+    }
+}
+
 static void fault_snapshot(void)
 {
     static const struct node_snapshot snapshot = { .name = (char *)"s", .icount = UINT64_MAX };
@@ -55,6 +73,8 @@ static void fault_snapshot(void)
     const struct block_driver *driver = node_driver(t.node);
     if (world_random(2)) {
         driver->snapshot_create(t.node, &snapshot, &error);
+    } else if (world_random(2)) {
+        fault_take(&snapshot);
     } else {
         driver->snapshot_delete(t.node, "s", &error);
     }
