@@ -1,22 +1,17 @@
 /* Saving a machine that goes on meanwhile: it stands while its devices are copied and its memory is
  * frozen, then a thread compresses and writes what it was; at the end it stands once more, while
  * the pages that it has changed go back to where they belong. */
-#include "emu/machine_state.h"
+#include "emu/machine_saving.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
-#include "emu/block/driver.h"
-#include "emu/block/node.h"
 #include "emu/machine_parts.h"
-#include "emu/state/file.h"
 #include "emu/state/part.h"
-#include "emu/state/store.h"
 
-/* A machine on its way into a file. */
+/* A machine on its way. */
 struct machine_saving {
     struct machine *machine;
-    struct state_store *store;
+    struct saving_target target;
     struct machine_copy copy;
     struct host_thread *thread;
     struct aio_bh *done_bh;
@@ -25,6 +20,8 @@ struct machine_saving {
     GError *error; /* of the thread */
     atomic_bool canceled;
     _Atomic uint64_t written, total; /* bytes of memory */
+    int64_t began_ns;
+    struct machine_save_times times;
 };
 
 static bool saving_progress(void *opaque, uint64_t done, uint64_t total)
@@ -77,27 +74,42 @@ void machine_copy_clear(struct machine_copy *copy)
 static void saving_run(void *opaque)
 {
     struct machine_saving *saving = opaque;
-    struct state_store *store = saving->store;
-    if (machine_copy_write(&saving->copy, state_store_sink(store), saving_progress, saving,
-                           &saving->error)) {
-        state_store_keep(store, &saving->error);
-    } else {
-        state_store_drop(store);
+    const struct saving_target *target = &saving->target;
+    if (!machine_copy_write(&saving->copy, &target->sink, saving_progress, saving,
+                            &saving->error) ||
+        !target->keep(target->opaque, &saving->error)) {
+        target->drop(target->opaque);
     }
     aio_bh_schedule(saving->done_bh);
 }
 
+/* The machine stands until machine_let_go; returns since when. */
+static int64_t saving_hold(struct machine *machine, bool *ret_ran)
+{
+    int64_t from_ns = aio_clock_now_ns(aio_clock_host());
+    *ret_ran = machine_hold(machine);
+    return from_ns;
+}
+
+static int64_t saving_let_go(struct machine *machine, bool ran, int64_t from_ns)
+{
+    machine_let_go(machine, ran);
+    return aio_clock_now_ns(aio_clock_host()) - from_ns;
+}
+
 static void saving_thaw(struct machine_saving *saving)
 {
-    bool ran = machine_hold(saving->machine);
+    bool ran;
+    int64_t from_ns = saving_hold(saving->machine, &ran);
     for (unsigned i = 0; i < saving->copy.count; i++) {
         host_memory_thaw(saving->copy.memories[i].memory);
     }
-    machine_let_go(saving->machine, ran);
+    saving->times.stood_after_ns = saving_let_go(saving->machine, ran, from_ns);
 }
 
 static void saving_free(struct machine_saving *saving)
 {
+    saving->target.free(saving->target.opaque);
     machine_copy_clear(&saving->copy);
     aio_bh_delete(saving->done_bh);
     g_clear_error(&saving->error);
@@ -110,8 +122,9 @@ static void saving_done(void *opaque)
     struct machine_saving *saving = opaque;
     host_thread_join(saving->thread);
     saving_thaw(saving);
+    saving->times.took_ns = aio_clock_now_ns(aio_clock_host()) - saving->began_ns;
     saving->machine->saving = NULL;
-    saving->done(saving->opaque, saving->error);
+    saving->done(saving->opaque, &saving->times, saving->error);
     saving_free(saving);
 }
 
@@ -129,71 +142,61 @@ static bool saving_freeze(struct machine_copy *copy, GError **error)
 /* Copies what there is besides memory, and begins to write. The machine stands. */
 static bool saving_begin(struct machine_saving *saving, GError **error)
 {
+    const struct saving_target *target = &saving->target;
     if (!machine_may_save(saving->machine, error) ||
-        !machine_disks_settle(saving->machine, error)) {
+        (target->with_times && !machine_disks_settle(saving->machine, error))) {
         return false;
     }
-    machine_copy_make(&saving->copy, saving->machine, true);
-    if (!saving_freeze(&saving->copy, error)) {
+    machine_copy_make(&saving->copy, saving->machine, target->with_times);
+    if (!saving_freeze(&saving->copy, error) ||
+        (target->begin != NULL && !target->begin(target->opaque, error))) {
         return false;
     }
     saving->thread = host_thread_new("save", saving_run, saving, error);
     return saving->thread != NULL;
 }
 
+bool machine_not_saving(const struct machine *machine, GError **error)
+{
+    return machine->saving == NULL ||
+           state_fail(error, STATE_ERROR_REFUSED,
+                      "the machine is being saved: wait for its end, or say 'savevm_cancel'");
+}
+
 bool machine_may_save(struct machine *machine, GError **error)
 {
-    if (machine->saving != NULL) {
-        return state_fail(error, STATE_ERROR_REFUSED, "the machine is being saved already");
+    if (!machine_not_saving(machine, error)) {
+        return false;
     }
     return (!atomic_load(&machine->reset_wanted) &&
             atomic_load(&machine->end_wanted) == MACHINE_NO_END) ||
            state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");
 }
 
-/* A file holds no disks: those that are only in memory would be lost with the process. */
-static bool disks_outlive(const struct machine *machine, GError **error)
+bool machine_saving_start(struct machine *machine, const struct saving_target *target,
+                          machine_saved_fn *done, void *opaque, GError **error)
 {
-    GHashTableIter iter;
-    void *id, *block;
-    g_hash_table_iter_init(&iter, machine->blocks);
-    while (g_hash_table_iter_next(&iter, &id, &block)) {
-        const char *driver = node_driver(block_root(block))->name;
-        bool memory = strcmp(driver, "memory") == 0 || strcmp(driver, "overlay") == 0;
-        if (memory && !block_read_only(block)) {
-            return state_fail(error, STATE_ERROR_REFUSED,
-                              "the disk '%s' keeps what is written to it in memory, and would be "
-                              "lost: use an image, without snapshot=on", (const char *)id);
-        }
-    }
-    return true;
-}
-
-bool machine_save_start(struct machine *machine, const char *path, machine_saved_fn *done,
-                        void *opaque, GError **error)
-{
-    if (!machine_may_save(machine, error) || !disks_outlive(machine, error)) {
-        return false;
-    }
-    struct state_store *store = state_store_new(path, error);
-    if (store == NULL) {
-        return false;
-    }
     struct machine_saving *saving = g_new0(struct machine_saving, 1);
-    *saving = (struct machine_saving){ .machine = machine, .store = store, .done = done,
-                                       .opaque = opaque };
+    *saving = (struct machine_saving){ .machine = machine,
+                                       .target = *target,
+                                       .done = done,
+                                       .opaque = opaque,
+                                       .began_ns = aio_clock_now_ns(aio_clock_host()) };
     saving->done_bh = aio_bh_new(machine->ctx, "machine-saved", saving_done, saving);
-    bool ran = machine_hold(machine);
+    bool ran;
+    int64_t from_ns = saving_hold(machine, &ran);
     machine_settle(machine);
     bool begun = saving_begin(saving, error);
     machine->saving = begun ? saving : NULL;
-    machine_let_go(machine, ran);
-    if (!begun) {
-        saving_thaw(saving);
-        state_store_drop(store);
-        saving_free(saving);
+    int64_t stood_ns = saving_let_go(machine, ran, from_ns);
+    if (begun) {
+        saving->times.stood_ns = stood_ns;
+        return true;
     }
-    return begun;
+    saving_thaw(saving);
+    target->drop(target->opaque);
+    saving_free(saving);
+    return false;
 }
 
 void machine_save_cancel(struct machine *machine)
@@ -217,13 +220,15 @@ bool machine_save_progress(const struct machine *machine, uint64_t *ret_done, ui
 struct save_wait {
     struct machine *machine;
     bool over;
+    struct machine_save_times times;
     GError *error;
 };
 
-static void save_over(void *opaque, const GError *error)
+static void save_over(void *opaque, const struct machine_save_times *times, const GError *error)
 {
     struct save_wait *wait = opaque;
     wait->over = true;
+    wait->times = *times;
     wait->error = error != NULL ? g_error_copy(error) : NULL;
 }
 
@@ -237,17 +242,28 @@ static bool save_waits(void *opaque)
     return !wait->over;
 }
 
-bool machine_save(struct machine *machine, const char *path, GError **error)
+bool machine_save_named(struct machine *machine, const char *name,
+                        struct machine_save_times *ret_times, GError **error)
 {
     struct save_wait wait = { .machine = machine };
-    if (!machine_save_start(machine, path, save_over, &wait, error)) {
+    const char *path = machine_name_path(name);
+    if (!(path != NULL ? machine_save_start(machine, path, save_over, &wait, error)
+                       : machine_snapshot_start(machine, name, save_over, &wait, error))) {
         return false;
     }
     aio_wait_while(machine->ctx, save_waits, &wait, "the machine to be saved");
+    *ret_times = wait.times;
     if (wait.error != NULL) {
         g_propagate_error(error, wait.error);
     }
     return wait.error == NULL;
+}
+
+bool machine_save(struct machine *machine, const char *path, GError **error)
+{
+    struct machine_save_times times;
+    g_autofree char *name = g_strconcat(STATE_FILE_PREFIX, path, NULL);
+    return machine_save_named(machine, name, &times, error);
 }
 
 static bool saving_waits(void *opaque)

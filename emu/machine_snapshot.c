@@ -4,9 +4,7 @@
 #include "aio/coroutine.h"
 #include "emu/block/node.h"
 #include "emu/machine_parts.h"
-#include "emu/state/file.h"
 #include "emu/state/part.h"
-#include "emu/state/store.h"
 
 #define SETTLE_PASSES 10000 /* of the loop: a device that never comes to rest is a bug */
 #define DISK_LOOK_NS  100000
@@ -92,23 +90,4 @@ bool machine_take_image(struct machine *machine, const struct state_image *image
         machine_replace(machine, image, targets, count, staged);
     }
     return staged != NULL;
-}
-
-bool machine_load(struct machine *machine, const char *path, GError **error)
-{
-    if (machine->saving != NULL) {
-        return state_fail(error, STATE_ERROR_REFUSED, "the machine is being saved");
-    }
-    struct state_image *image = state_file_read(path, error);
-    if (image == NULL) {
-        return false;
-    }
-    bool ran = machine_hold(machine);
-    bool ok = machine_take_image(machine, image, NULL, NULL, error);
-    machine_let_go(machine, ran);
-    state_image_free(image);
-    if (!ok) {
-        g_prefix_error(error, "cannot load '%s': ", path);
-    }
-    return ok;
 }

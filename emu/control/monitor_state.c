@@ -6,25 +6,17 @@
 
 #include "emu/machine_state.h"
 
-#define FILE_PREFIX "file:"
-
 /* The only argument, a name or "file:PATH"; NULL after a message. */
 static const char *state_name(struct monitor_call *call, const char *command)
 {
     const char *name = call->words[0];
-    if (name && name[0] && strcmp(name, FILE_PREFIX) != 0 && !call->words[1]) {
+    if (name && name[0] && strcmp(name, STATE_FILE_PREFIX) != 0 && !call->words[1]) {
         return name;
     }
     g_string_append_printf(call->out,
                            "say '%s NAME', or '%s file:PATH'; with spaces in double quotes\n",
                            command, command);
     return NULL;
-}
-
-/* The path behind "file:", or NULL: it is the name of a snapshot. */
-static const char *state_path(const char *name)
-{
-    return g_str_has_prefix(name, FILE_PREFIX) ? name + strlen(FILE_PREFIX) : NULL;
 }
 
 static void say_error(struct monitor_call *call, GError *error)
@@ -36,13 +28,20 @@ static void say_error(struct monitor_call *call, GError *error)
 void monitor_savevm(struct monitor_call *call)
 {
     GError *error = NULL;
-    struct machine *machine = call->options->machine;
+    struct machine_save_times times;
     const char *name = state_name(call, "savevm");
-    const char *path = name ? state_path(name) : NULL;
-    if (name && !(path ? machine_save(machine, path, &error)
-                       : machine_snapshot_save(machine, name, &error))) {
-        say_error(call, error);
+    if (!name) {
+        return;
     }
+    if (!machine_save_named(call->options->machine, name, &times, &error)) {
+        say_error(call, error);
+        return;
+    }
+    g_string_append_printf(call->out,
+                           "saved in %.2f s; the machine stood for %.1f ms, at the end for %.1f "
+                           "ms\n",
+                           (double)times.took_ns / 1e9, (double)times.stood_ns / 1e6,
+                           (double)times.stood_after_ns / 1e6);
 }
 
 void monitor_savevm_cancel(struct monitor_call *call)
@@ -67,7 +66,7 @@ void monitor_delvm(struct monitor_call *call)
 {
     GError *error = NULL;
     const char *name = state_name(call, "delvm");
-    if (name && state_path(name)) {
+    if (name && machine_name_path(name)) {
         g_string_append(call->out, "a file is yours to delete\n");
     } else if (name && !machine_snapshot_delete(call->options->machine, name, &error)) {
         say_error(call, error);
