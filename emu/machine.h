@@ -173,6 +173,9 @@ const char *machine_stopped_why(const struct machine *machine);
 /* The disk of a drive, NULL if there is none of that id; owned by the machine. */
 struct block *machine_block(const struct machine *machine, const char *id);
 
+/* The network of that id, owned by the machine; NULL if there is none. */
+struct net_backend *machine_network(const struct machine *machine, const char *id);
+
 /* Whether the guest runs now. */
 bool machine_running(const struct machine *machine);
 

@@ -64,6 +64,11 @@ struct block *machine_block(const struct machine *machine, const char *id)
     return g_hash_table_lookup(machine->blocks, id);
 }
 
+struct net_backend *machine_network(const struct machine *machine, const char *id)
+{
+    return g_hash_table_lookup(machine->nets, id);
+}
+
 static bool machine_open_drive(struct machine *machine, const struct machine_config *config,
                                const struct machine_drive *drive, GError **error)
 {

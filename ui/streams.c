@@ -1,6 +1,7 @@
 #include "ui/streams.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "emu/chardev/chardev.h"
@@ -61,6 +62,16 @@ static struct chardev *backend_new(const struct plan_chardev *plan, struct aio_c
     g_assert_not_reached();
 }
 
+/* A port that was left to the host is one that nobody else can know. */
+static void port_tell(const struct plan_chardev *plan, const struct chardev *chardev)
+{
+    if (plan->kind == PLAN_TCP && plan->server && plan->port == 0) {
+        const char *host = plan->host && *plan->host ? plan->host : "*";
+        fprintf(stderr, "tinamou: %s listens on %s:%u\n", plan->id, host,
+                chardev_socket_port(chardev));
+    }
+}
+
 static void stream_free(void *opaque)
 {
     struct stream *stream = opaque;
@@ -77,6 +88,7 @@ static bool stream_add(struct streams *streams, const struct plan_chardev *plan,
     if (!chardev) {
         return false;
     }
+    port_tell(plan, chardev);
     if (plan->server && plan->wait) {
         chardev_socket_wait(chardev, events->quitting, events->opaque);
     }

@@ -7,6 +7,7 @@
 #include "aio/inspect.h"
 #include "emu/machine_state.h"
 #include "emu/mem/bus.h"
+#include "emu/net/net.h"
 
 static void info_status(struct monitor_call *call)
 {
@@ -71,6 +72,16 @@ static void info_network(struct monitor_call *call)
     }
 }
 
+static void info_usernet(struct monitor_call *call)
+{
+    const struct machine_config *config = call->options->config;
+    for (guint i = 0; i < config->nets->len; i++) {
+        const struct machine_net *net = config->nets->pdata[i];
+        g_autofree char *report = net_report(machine_network(call->options->machine, net->id));
+        g_string_append_printf(call->out, "%s:\n%s", net->id, report ? report : "");
+    }
+}
+
 static void info_aio(struct monitor_call *call)
 {
     g_autofree char *text = aio_inspect_text();
@@ -87,6 +98,7 @@ const struct monitor_command monitor_topics[] = {
     { "block", NULL, "", "disks", monitor_info_block },
     { "snapshots", NULL, "", "what is saved in the images of the disks", monitor_info_snapshots },
     { "network", NULL, "", "networks", info_network },
+    { "usernet", NULL, "", "connections and forwarded ports of the networks", info_usernet },
     { "screens", NULL, "", "what the screens show, as a checksum", monitor_info_screens },
     { "mice", NULL, "", "the pointers that the guest reads", monitor_info_mice },
     { "aio", NULL, "", "what each event loop does and waits for", info_aio },

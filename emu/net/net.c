@@ -34,6 +34,11 @@ void net_accept_input(struct net_backend *net)
     }
 }
 
+char *net_report(struct net_backend *net)
+{
+    return net->class->report != NULL ? net->class->report(net) : NULL;
+}
+
 void net_free(struct net_backend *net)
 {
     if (net != NULL) {

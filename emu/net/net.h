@@ -33,6 +33,8 @@ struct net_class {
     void (*send)(struct net_backend *net, const uint8_t *frame, size_t size);
     /* The card has room again: frames that were kept may be delivered. */
     void (*accept_input)(struct net_backend *net);
+    /* A table of connections, free with g_free. Optional. */
+    char *(*report)(struct net_backend *net);
     /* Closes and frees. */
     void (*close)(struct net_backend *net);
 };
@@ -56,7 +58,8 @@ struct net_user_options {
     const char *dns;              /* "10.0.2.3" */
     const char *hostname;
     const char *const *hostfwd;   /* NULL-terminated "tcp:127.0.0.1:2222-:22"; without an address
-                                   * of the host, only the host itself can connect */
+                                   * of the host, only the host itself can connect; port 0 is any
+                                   * that is free, and net_report tells which */
     const char *const *guestfwd;  /* NULL-terminated "tcp:10.0.2.100:80-cmd:COMMAND" or -unix: */
     bool restricted;
     bool no_ipv6;
@@ -78,6 +81,10 @@ void net_send(struct net_backend *net, const uint8_t *frame, size_t size);
 
 /* The card has room again. */
 void net_accept_input(struct net_backend *net);
+
+/* A table of its connections and forwarded ports for people, free with g_free; NULL if it has none
+ * to tell of. */
+char *net_report(struct net_backend *net);
 
 /* Closes and frees; accepts NULL. */
 void net_free(struct net_backend *net);

@@ -130,14 +130,14 @@ static bool plan_protocol(const char **at, bool *ret_udp)
     return *(*at)++ == ':';
 }
 
-/* "ADDRESS:PORT", where the address may be missing. */
-static bool plan_endpoint(const char **at, uint32_t *address, uint16_t *ret_port)
+/* "ADDRESS:PORT", where the address may be missing, and the port may be 0 if `any`. */
+static bool plan_endpoint(const char **at, bool any, uint32_t *address, uint16_t *ret_port)
 {
     uint32_t port;
     if (**at != ':' && !plan_address(at, address)) {
         return false;
     }
-    if (*(*at)++ != ':' || !plan_number(at, UINT16_MAX, &port) || port == 0) {
+    if (*(*at)++ != ':' || !plan_number(at, UINT16_MAX, &port) || (port == 0 && !any)) {
         return false;
     }
     *ret_port = (uint16_t)port;
@@ -150,8 +150,8 @@ static bool plan_hostfwd(struct net_plan *plan, const char *text, GError **error
     struct net_forward forward = { .host = LOOPBACK, .guest = plan->dhcp_start };
     const char *at = text;
     if (!plan_protocol(&at, &forward.udp) ||
-        !plan_endpoint(&at, &forward.host, &forward.host_port) || *at++ != '-' ||
-        !plan_endpoint(&at, &forward.guest, &forward.guest_port) || *at != '\0') {
+        !plan_endpoint(&at, true, &forward.host, &forward.host_port) || *at++ != '-' ||
+        !plan_endpoint(&at, false, &forward.guest, &forward.guest_port) || *at != '\0') {
         return plan_fail(error,
                          "hostfwd=%s: expected PROTOCOL:HOSTADDR:HOSTPORT-GUESTADDR:"
                          "GUESTPORT, like tcp::2222-:22",
@@ -172,7 +172,7 @@ static bool plan_guestfwd(struct net_plan *plan, const char *text, GError **erro
     const char *at = text;
     bool udp;
     bool ok = plan_protocol(&at, &udp) && !udp &&
-              plan_endpoint(&at, &forward.server, &forward.port) && *at++ == '-';
+              plan_endpoint(&at, false, &forward.server, &forward.port) && *at++ == '-';
     if (ok && g_str_has_prefix(at, "cmd:")) {
         forward.target = NET_GUEST_COMMAND;
         forward.what = at + strlen("cmd:");

@@ -181,6 +181,11 @@ static void user_accept_input(struct net_backend *net)
     frame_queue_flush(&((struct user_net *)net)->waiting, net);
 }
 
+static char *user_report(struct net_backend *net)
+{
+    return slirp_connection_info(((struct user_net *)net)->slirp);
+}
+
 static void user_close(struct net_backend *net)
 {
     struct user_net *user = (struct user_net *)net;
@@ -291,6 +296,7 @@ static const struct net_class user_class = {
     .large_segments = true, /* libslirp ends TCP itself, and asks only what IP allows */
     .send = user_send,
     .accept_input = user_accept_input,
+    .report = user_report,
     .close = user_close,
 };
 
@@ -347,7 +353,7 @@ static Slirp *user_start(struct user_net *user, const struct net_plan *plan,
 static bool user_probe_port(const struct net_forward *forward, const char *host, GError **error)
 {
     struct host_handle probe;
-    if (forward->udp) {
+    if (forward->udp || forward->host_port == 0) {
         return true;
     }
     if (!host_socket_listen_tcp(host, forward->host_port, &probe, error)) {

@@ -38,13 +38,6 @@ def guest_script(name, *arguments):
     return done.stdout.decode().strip()
 
 
-def free_port():
-    """A TCP port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def checksum(data):
     """The checksum that the guest prints for the same bytes."""
     return hashlib.md5(data).hexdigest()
@@ -146,6 +139,14 @@ class Machine:
                 if left <= 0:
                     raise Failure(f"the console did not show {pattern!r} within {limit:g} s")
                 self.news.wait(left)
+
+    def forwarded_port(self, limit):
+        """The host's port that is forwarded to the guest. The emulator was told to choose it (0),
+        and its monitor, which shares the console, knows."""
+        self.send("\x01cinfo usernet\n")
+        port = self.expect(r"TCP\[HOST_FORWARD\] +\d+ +127\.0\.0\.1 +(\d+)", limit)
+        self.send("\x01c")
+        return int(port.group(1))
 
     def send(self, text):
         """Types a text."""

@@ -51,13 +51,13 @@ class FileHandler(http.server.BaseHTTPRequestHandler):
         """Nothing: the test's output is for what went wrong."""
 
 
-def command_make(emulator, disk, port, smp):
+def command_make(emulator, disk, smp):
     """The emulator's command line for the root file system on a disk."""
     words = "root=/dev/vda " + PATIENCE
     return [*guest.linux_command(emulator, smp=smp, memory="2G", append=words),
             "-drive", f"if=none,id=disk,format=raw,file={disk}",
             "-device", "virtio-blk-device,drive=disk", "-device", "virtio-rng-device",
-            "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22",
+            "-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:0-:22",
             "-device", "virtio-net-device,netdev=net"]
 
 
@@ -127,7 +127,7 @@ def disk_copy():
 def power_button(emulator):
     """A Debian without a keyboard hears the power button: systemd-logind turns it off."""
     with disk_copy() as (_, _, disk):
-        command = command_make(emulator, disk, machine.free_port(), 2)
+        command = command_make(emulator, disk, 2)
         with Debian(command) as shell, machine.reporting(shell):
             shell.boot()
             shell.run("grep -q 'AT .* Set 2 keyboard' /proc/bus/input/devices")
@@ -141,15 +141,14 @@ def power_button(emulator):
 def debian_root(emulator):
     """Debian from a disk: systemd, copies, fio, ping, a download, ssh, stress, poweroff."""
     with disk_copy() as (folder, image, disk):
-        port = machine.free_port()
-        with Debian(command_make(emulator, disk, port, 2)) as shell, machine.reporting(shell):
+        with Debian(command_make(emulator, disk, 2)) as shell, machine.reporting(shell):
             shell.boot()
             print(shell.run("systemd-analyze time | head -n 1"), flush=True)
             shell.run("ping -c 5 -W 10 10.0.2.2")
             for check in (download_check, files_check, fio_check):
                 check(shell)
                 print(f"{check.__name__} done", flush=True)
-            ssh_check(image, port, folder)
+            ssh_check(image, shell.forwarded_port(60), folder)
             print("ssh_check done", flush=True)
             shell.run("stress-ng --cpu 2 --vm 2 --vm-bytes 64M --switch 2 --timeout 20s --verify",
                       300)

@@ -1,9 +1,11 @@
 """Cases of the boot suite that drive devices from outside: keys, pointers, ports."""
 import base64
 import hashlib
+import re
 import socket
 import struct
 import threading
+import time
 
 import guest
 import machine
@@ -93,17 +95,29 @@ def port_check(shell, peer, path):
     guest.expect_equal("what is left to read", shell.run("cat <&5"), "")
 
 
+def port_heard(shell, limit=30):
+    """The port that the emulator chose to listen on, and tells when it starts."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        for line in list(shell.said):
+            found = re.search(r" listens on 127\.0\.0\.1:(\d+)$", line)
+            if found:
+                shell.said.remove(line)
+                return int(found.group(1))
+        time.sleep(0.1)
+    raise machine.Failure("the emulator does not say where it listens")
+
+
 def ports(emulator):
     """A port of virtio-serial has its name, carries bytes both ways, and tells of an open end."""
-    number = machine.free_port()
     extra = ["-device", "virtio-serial-device",
-             "-chardev", f"socket,id=s,host=127.0.0.1,port={number},server=on,wait=off",
+             "-chardev", "socket,id=s,host=127.0.0.1,port=0,server=on,wait=off",
              "-device", "virtserialport,chardev=s,name=org.tinamou.test"]
     with guest.linux(emulator, extra=extra) as shell, machine.reporting(shell):
         shell.boot()
         guest.expect_equal("the port's name", shell.run("cat /sys/class/virtio-ports/*/name"),
                            "org.tinamou.test")
-        with socket.create_connection(("127.0.0.1", number), 30) as peer:
+        with socket.create_connection(("127.0.0.1", port_heard(shell)), 30) as peer:
             peer.settimeout(60)
             port_check(shell, peer, "/dev/vport0p1")
         shell.poweroff()

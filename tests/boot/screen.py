@@ -17,29 +17,41 @@ DEVICES = ["-device", "virtio-gpu-device", "-device", "virtio-keyboard-device",
 
 
 class Monitor:
-    """The monitor on a TCP port, for a program that types."""
+    """The monitor, for a program that types. The emulator connects to us: a port where we listen
+    cannot be taken by somebody else before the emulator has started."""
 
     prompt = b"(tinamou) "
 
-    def __init__(self, port, limit=60):
+    def __init__(self, limit=60):
+        self.limit = limit
         self.folder = tempfile.TemporaryDirectory(prefix="tinamou-")
-        deadline = time.monotonic() + limit
-        while True:
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", port), limit)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise machine.Failure("nobody answers on the monitor's port") from None
-                time.sleep(0.1)
-        self._answer()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.socket = None
+        self.options = ["-monitor", f"tcp:127.0.0.1:{self.listener.getsockname()[1]}"]
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.socket.close()
+        self.listener.close()
+        if self.socket:
+            self.socket.close()
         self.folder.cleanup()
+
+    def accept(self, process):
+        """Waits for the emulator, which has been started with our options."""
+        deadline = time.monotonic() + self.limit
+        self.listener.settimeout(0.5)
+        while not self.socket:
+            ended = process.poll()
+            try:
+                self.socket, _ = self.listener.accept()
+            except socket.timeout:
+                if ended is not None or time.monotonic() > deadline:
+                    raise machine.Failure("no monitor: the emulator " + (
+                        "does not connect" if ended is None else f"ended with {ended}")) from None
+        self.socket.settimeout(self.limit)
+        self._answer()
 
     def _answer(self):
         data = b""
@@ -113,13 +125,12 @@ def picture_until(monitor, condition, what, limit=30):
 @contextlib.contextmanager
 def screen_guest(emulator, append="", devices=DEVICES, extra=()):
     """Boots the small guest with a screen; its shell stays on the serial line."""
-    port = machine.free_port()
     command = guest.linux_command(emulator, smp=2, append=append, extra=[*devices, *extra])
     at = command.index("-nographic")
-    command[at:at + 1] = ["-display", "none", "-serial", "stdio",
-                          "-monitor", f"tcp:127.0.0.1:{port},server,nowait"]
-    with guest.Guest(command) as shell, machine.reporting(shell):
-        with Monitor(port) as monitor:
+    with Monitor() as monitor:
+        command[at:at + 1] = ["-display", "none", "-serial", "stdio", *monitor.options]
+        with guest.Guest(command) as shell, machine.reporting(shell):
+            monitor.accept(shell.process)
             shell.boot()
             shell.run("/sbin/modprobe gpu && /sbin/modprobe input")
             yield shell, monitor

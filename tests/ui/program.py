@@ -274,15 +274,15 @@ def test_monitor():
 
 
 def test_monitor_backends():
-    port = free_port()
     with folder() as files:
         (files / "disk").write_bytes(bytes(1 << 20))
-        out = ask(files, "info block", "info network", "system_powerdown", options=[
+        out = ask(files, "info block", "info network", "info usernet", "system_powerdown", options=[
             "-drive", f"if=none,id=d,format=raw,readonly=on,file={files / 'disk'}",
             "-device", "virtio-blk-device,drive=d,id=first",
-            "-nic", f"user,id=n,hostfwd=tcp:127.0.0.1:{port}-:22"])
+            "-nic", "user,id=n,hostfwd=tcp:127.0.0.1:0-:22"])
         check(re.search(r"d: .*disk \(raw, read-only\)\n    Attached to: first\n", out), out)
-        check(re.search(rf"n: type=user.*\n    hostfwd=tcp:127.0.0.1:{port}-:22\n", out), out)
+        check(re.search(r"n: type=user.*\n    hostfwd=tcp:127.0.0.1:0-:22\n", out), out)
+        check(re.search(r"n:\n.*\n *TCP\[HOST_FORWARD\].* 127.0.0.1 +[1-9]\d+ .* 22 ", out), out)
         check("52:54:00:12:34:56" in out and "nor to the power button" in out, out)
 
 
@@ -336,28 +336,16 @@ def test_pidfile():
         check(not pid.exists(), "the pid file goes")
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def connect(port, child):
-    until = time.monotonic() + LIMIT_S
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
-        except OSError:
-            check(time.monotonic() < until and child.poll() is None, "somebody listens")
-            time.sleep(0.02)
-
-
 def test_sockets():
     """The monitor on a TCP socket, as scripts use it; and a port that is taken."""
     with folder() as files:
-        port = free_port()
         child = start(*QUIET, files / "loop", "-serial", "null", "-monitor",
-                      f"tcp:127.0.0.1:{port},server,nowait")
-        with connect(port, child) as peer, peer.makefile("rw", newline="\n") as stream:
+                      "tcp:127.0.0.1:0,server,nowait")
+        said = text_of(child.stderr.readline())
+        told = re.search(r"listens on 127\.0\.0\.1:(\d+)$", said)
+        check(told, f"the port that was chosen: {said}")
+        with socket.create_connection(("127.0.0.1", int(told.group(1))), timeout=LIMIT_S) as peer, \
+                peer.makefile("rw", newline="\n") as stream:
             stream.write("info status\n")
             stream.flush()
             seen = ""

@@ -21,7 +21,6 @@ from desktop import WINDOWS, check, ended, wait_for, xdo
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "boot"))
 import screen  # noqa: E402  (the folder above must be known first)
-import machine  # noqa: E402  (and what it finds)
 
 LINE = "help quit xyzzy 0123456789 the quick brown fox"
 TYPED = 0x80001004
@@ -42,12 +41,12 @@ firmware.write_bytes(RECORDER)
 
 @contextlib.contextmanager
 def window_of(name, *options):
-    """A machine in a window that has the keyboard, its monitor on a port; it must end well."""
-    port = machine.free_port()
-    child, window = desktop.window_open(
-        sys.argv[1], name, "-M", "virt", "-m", "64M", "-bios", firmware, "-display", "sdl",
-        "-monitor", f"tcp:127.0.0.1:{port},server,nowait", *options)
-    with screen.Monitor(port) as monitor:
+    """A machine in a window that has the keyboard, and its monitor; it must end well."""
+    with screen.Monitor() as monitor:
+        child, window = desktop.window_open(
+            sys.argv[1], name, "-M", "virt", "-m", "64M", "-bios", firmware, "-display", "sdl",
+            *monitor.options, *options)
+        monitor.accept(child)
         yield window, monitor
         xdo("windowactivate", "--sync", window)
         xdo("key", "ctrl+shift+q")
@@ -177,10 +176,9 @@ def test_full_screen():
 
 def test_waiting():
     """While the machine waits for a connection before it starts, the window can be closed."""
-    port = machine.free_port()
     child, _ = desktop.window_open(sys.argv[1], "waiting", "-M", "virt", "-m", "64M", "-bios",
                                    firmware, "-display", "sdl", "-serial",
-                                   f"tcp:127.0.0.1:{port},server=on")
+                                   "tcp:127.0.0.1:0,server=on")
 
     def closed():
         xdo("key", "ctrl+shift+q")  # until the desktop has given the window the keyboard

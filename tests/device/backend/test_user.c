@@ -1,5 +1,6 @@
 /* Goal: the user-mode network gives leases, carries TCP and UDP both ways, and names bad options.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include <glib.h>
@@ -123,15 +124,16 @@ static void end_finish(void)
     g_byte_array_unref(end.input);
 }
 
-/* A port that nobody uses now. */
-static uint16_t free_port(void)
+/* The host's port that is forwarded to the guest. */
+static uint16_t forwarded_port(void)
 {
-    struct host_handle probe;
-    g_assert_true(host_socket_startup(NULL));
-    g_assert_true(host_socket_listen_tcp("127.0.0.1", 0, &probe, NULL));
-    uint16_t port = host_socket_port(probe);
-    host_socket_close(probe);
-    return port;
+    unsigned port = 0;
+    g_autofree char *report = net_report(net);
+    const char *row = strstr(report, "TCP[HOST_FORWARD]");
+    g_assert_nonnull(row);
+    g_assert_cmpint(sscanf(row, "%*s %*d %*s %u", &port), ==, 1);
+    g_assert_cmpuint(port, >, 0);
+    return (uint16_t)port;
 }
 
 static void wait_bytes(const GByteArray *array, guint count)
@@ -217,10 +219,15 @@ static void test_tcp_large(void)
 
 static void test_tcp_refused(void)
 {
+    struct host_handle held;
     setup(&(struct net_user_options){ .id = "n0" });
     guest_join(&g);
-    guest_connect(&g, GATEWAY, free_port());
+    g_assert_true(host_socket_connect_tcp("127.0.0.1", end_listen(false), &held, NULL));
+    /* This end of a connection has a port where nobody can listen while it is open. */
+    guest_connect(&g, GATEWAY, host_socket_port(held));
     guest_wait(&g, &g.tcp_refused, "a refusal");
+    host_socket_close(held);
+    end_finish();
     finish();
 }
 
@@ -269,10 +276,9 @@ static void test_tcp_bulk_large(void)
 /* From the host to a server in the guest: hostfwd. */
 static void test_hostfwd(void)
 {
-    uint16_t port = free_port();
-    g_autofree char *rule = g_strdup_printf("tcp::%u-:22", port);
-    const char *const rules[] = { rule, NULL };
+    static const char *const rules[] = { "tcp::0-:22", NULL };
     setup(&(struct net_user_options){ .id = "n0", .hostfwd = rules });
+    uint16_t port = forwarded_port();
     guest_join(&g);
     for (unsigned i = 0; i < 3; i++) {
         guest_listen(&g, 22);
@@ -388,7 +394,7 @@ static void test_bad_options(void)
         { .hostfwd = "tcp::2222", .text = "hostfwd=tcp::2222" },
         { .hostfwd = "tcp::2222-", .text = "hostfwd=" },
         { .hostfwd = "sctp::2222-:22", .text = "hostfwd=" },
-        { .hostfwd = "tcp::0-:22", .text = "hostfwd=" },
+        { .hostfwd = "tcp::2222-:0", .text = "hostfwd=" },
         { .hostfwd = "tcp::70000-:22", .text = "hostfwd=" },
         { .hostfwd = "tcp::2222-:22x", .text = "hostfwd=" },
         { .hostfwd = "tcp:localhost:2222-:22", .text = "hostfwd=" },
