@@ -7,6 +7,10 @@ tally.py FILE add LABEL NAME RESULT        adds one result: OK, FAIL or SKIP
 tally.py FILE sum                          prints what failed and was skipped, and as last line
                                            "N passed, N failed"; exit status 0 if some passed and
                                            none failed
+
+A test that failed is run once more, alone, when the others are done: a loaded host is no finding.
+Crashes and what sanitizers and assertions report are, however seldom: those are not tried again,
+nor are more failures than a few.
 """
 import json
 import re
@@ -14,9 +18,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-PASSED = {"OK", "EXPECTEDFAIL"}
+AGAIN = "AGAIN"  # passed, but only when run again
+PASSED = {"OK", "EXPECTEDFAIL", AGAIN}
+AGAIN_MAX = 4
 OUTPUT_LINES = 60
 TEST_LINE = re.compile(r"\s*\d+/\d+ ")
+FINDING = re.compile(r"Sanitizer|runtime error:|ssertion|Bail out!|core dumped|"
+                     r"SIG(ABRT|SEGV|BUS|ILL|FPE)|status (-\d|139|134)")
+# Of a C program on Windows: abort, an access violation, a damaged heap, an overrun stack.
+CRASHES_OF_WINDOWS = {3, 5, 116, 253}
 
 
 def record(file, label, name, result):
@@ -24,31 +34,60 @@ def record(file, label, name, result):
         stream.write(json.dumps([label, name, result]) + "\n")
 
 
+def output_of(test):
+    return "\n".join(test.get(stream) or "" for stream in ("stdout", "stderr")).strip()
+
+
 def output_tail(test):
     """The end of what a test printed."""
-    text = "\n".join(test.get(stream) or "" for stream in ("stdout", "stderr"))
-    return "\n".join("    " + line for line in text.strip().split("\n")[-OUTPUT_LINES:])
+    return "\n".join("    " + line for line in output_of(test).split("\n")[-OUTPUT_LINES:])
 
 
-def run(file, label, build, command):
-    """Runs meson test; what it says of itself must agree with the log that it leaves."""
-    log = Path(build) / "meson-logs" / "testlog.json"
+def is_finding(test):
+    """Whether a failure is one that a second run does not excuse."""
+    status = test.get("returncode", 0)
+    crashed = status < 0 or status >= 128 or status in CRASHES_OF_WINDOWS
+    return (crashed and test["result"] != "TIMEOUT") or bool(FINDING.search(output_of(test)))
+
+
+def meson_test(label, build, command, base):
+    """Runs meson test with logs of that name; returns its exit status, what it said, its tests."""
+    log = Path(build) / "meson-logs" / f"{base}.json"
     log.unlink(missing_ok=True)
     said = []
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+    with subprocess.Popen([*command, "--logbase", base], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace") as process:
         for line in process.stdout:
             said.append(line)
             if TEST_LINE.match(line):
                 print(f"  {label}: {line.strip()}", flush=True)
     text = log.read_text(encoding="utf-8") if log.exists() else ""
-    failed = False
-    for test in map(json.loads, text.splitlines()):
+    return process.returncode, said, [json.loads(line) for line in text.splitlines()]
+
+
+def passes_again(label, build, command, test, number):
+    """Runs one test of "project:suite / name" once more, with nothing beside it."""
+    suite, _, name = test["name"].rpartition(" / ")
+    print(f"  {label}: {test['name']}: once more, alone", flush=True)
+    alone = [*command, "--num-processes", "1", *(["--suite", suite] if suite else []), name]
+    status, _, tests = meson_test(label, build, alone, f"testlog-again-{number}")
+    return status == 0 and [(one["name"], one["result"]) for one in tests] == [(test["name"], "OK")]
+
+
+def run(file, label, build, command):
+    """Runs meson test; what it says of itself must agree with the log that it leaves."""
+    status, said, tests = meson_test(label, build, command, "testlog")
+    failed = [test for test in tests if test["result"] not in PASSED | {"SKIP"}]
+    for test in failed:
+        print(f"  {label}: {test['name']}: {test['result']}\n{output_tail(test)}", flush=True)
+    few = len(failed) <= AGAIN_MAX
+    for number, test in enumerate(failed, 1):
+        if few and not is_finding(test) and passes_again(label, build, command, test, number):
+            test["result"] = AGAIN
+    for test in tests:
         record(file, label, test["name"], test["result"])
-        if test["result"] not in PASSED | {"SKIP"}:
-            failed = True
-            print(f"  {label}: {test['name']}: {test['result']}\n{output_tail(test)}", flush=True)
-    if process.returncode != 0 and not failed:
+    if status != 0 and not failed:
         record(file, label, "meson test", "FAIL")
         print("".join(said[-OUTPUT_LINES:]), flush=True)
 
@@ -61,6 +100,11 @@ def summary(file):
     for label in dict.fromkeys(row[0] for row in rows):
         counts = [sum(row[0] == label for row in part) for part in (passed, failed, skipped)]
         print("{}: {} passed, {} failed, {} skipped".format(label, *counts))
+    again = [row for row in passed if row[2] == AGAIN]
+    if again:
+        print("passed only when run again:")
+        for label, name, _ in again:
+            print(f"  {label}: {name}")
     for word, part in (("skipped", skipped), ("FAILED", failed)):
         for label, name, result in part:
             print(f"{word}: {label}: {name} ({result})")
