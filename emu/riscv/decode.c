@@ -84,11 +84,25 @@ bool isa_expand(uint16_t half, uint32_t *ret_word)
     return false;
 }
 
+/* Immediates that are one field of the word: to the top, then down. */
+static const struct isa_plain {
+    uint8_t left, right; /* right 0: it is not one field */
+    uint64_t ones;       /* what may stand above the word */
+} isa_plain[] = {
+    [ISA_IMM_NONE] = { 0, 32, UINT32_MAX }, [ISA_IMM_I] = { 0, 20, UINT64_MAX },
+    [ISA_IMM_SHAMT6] = { 6, 26, UINT32_MAX }, [ISA_IMM_SHAMT5] = { 7, 27, UINT32_MAX },
+    [ISA_IMM_CSR] = { 0, 20, UINT32_MAX }, [ISA_IMM_AQRL] = { 5, 30, UINT32_MAX },
+    [ISA_IMM_FENCE] = { 0, 20, UINT32_MAX }, [ISA_IMM_PREFETCH] = { 0 },
+};
+
 static int32_t isa_immediate(enum isa_imm kind, uint32_t word)
 {
-    switch (kind) {
-    case ISA_IMM_NONE: return 0;
-    case ISA_IMM_I: return isa_sign_extend(isa_bits(word, 20, 12), 12);
+    const struct isa_plain *plain = &isa_plain[kind];
+    if (plain->right != 0) {
+        uint64_t top = (uint64_t)(int32_t)(word << plain->left) & plain->ones;
+        return (int32_t)((int64_t)top >> plain->right);
+    }
+    switch ((unsigned)kind) {
     case ISA_IMM_S: return isa_sign_extend(isa_bits(word, 25, 7) << 5 | isa_bits(word, 7, 5), 12);
     case ISA_IMM_B:
         return isa_sign_extend(isa_bits(word, 31, 1) << 12 | isa_bits(word, 7, 1) << 11 |
@@ -97,14 +111,9 @@ static int32_t isa_immediate(enum isa_imm kind, uint32_t word)
     case ISA_IMM_J:
         return isa_sign_extend(isa_bits(word, 31, 1) << 20 | isa_bits(word, 12, 8) << 12 |
                                    isa_bits(word, 20, 1) << 11 | isa_bits(word, 21, 10) << 1, 21);
-    case ISA_IMM_SHAMT6: return (int32_t)isa_bits(word, 20, 6);
-    case ISA_IMM_SHAMT5: return (int32_t)isa_bits(word, 20, 5);
-    case ISA_IMM_CSR: return (int32_t)isa_bits(word, 20, 12);
-    case ISA_IMM_AQRL: return (int32_t)isa_bits(word, 25, 2);
-    case ISA_IMM_FENCE: return (int32_t)isa_bits(word, 20, 12);
     case ISA_IMM_PREFETCH: return isa_sign_extend(isa_bits(word, 25, 7) << 5, 12);
+    default: assert(false); return 0;
     }
-    return 0;
 }
 
 static uint32_t isa_place_immediate(enum isa_imm kind, uint32_t imm)
