@@ -66,15 +66,29 @@ static void jit_drop(struct jit *jit, uint32_t number)
     block->page = JIT_NONE;
 }
 
+/* Whether lines of the page are what was translated. */
+static bool jit_lines_same(const struct jit_page *page, unsigned first, unsigned count)
+{
+    size_t at = first * LINE_SIZE;
+    return memcmp(page->copy + at, page->host + at, count * LINE_SIZE) == 0;
+}
+
 /* Which of the page's lines with code differ from what was translated. */
 static uint64_t jit_page_compare(const struct jit_page *page)
 {
     uint64_t changed = 0;
-    for (uint64_t left = page->lines; left != 0; left &= left - 1) {
+    for (uint64_t left = page->lines; left != 0;) {
         unsigned line = (unsigned)__builtin_ctzll(left);
-        if (memcmp(page->copy + line * LINE_SIZE, page->host + line * LINE_SIZE, LINE_SIZE) != 0) {
-            changed |= UINT64_C(1) << line;
+        uint64_t above = ~(left >> line); /* 0: all lines of the page */
+        unsigned count = above == 0 ? TLB_PAGE_SIZE / LINE_SIZE : (unsigned)__builtin_ctzll(above);
+        uint64_t run = (above == 0 ? UINT64_MAX : (UINT64_C(1) << count) - 1) << line;
+        if (!jit_lines_same(page, line, count)) {
+            for (uint64_t in_run = run; in_run != 0; in_run &= in_run - 1) {
+                unsigned number = (unsigned)__builtin_ctzll(in_run);
+                changed |= jit_lines_same(page, number, 1) ? 0 : UINT64_C(1) << number;
+            }
         }
+        left &= ~run;
     }
     return changed;
 }
