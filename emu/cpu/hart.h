@@ -26,7 +26,6 @@ enum hart_request {
     HART_REQUEST_QUIT = 2,  /* leave the thread function */
     HART_REQUEST_IRQ = 4,   /* an interrupt line changed: look again, end a WFI */
     HART_REQUEST_CALL = 8,  /* calls are queued */
-    HART_REQUEST_ONE = 16,  /* of the hart's own thread: come back after one instruction */
 };
 
 /* Runs guest code. The interpreter and the translator are each one such table. */

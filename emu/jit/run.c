@@ -366,6 +366,17 @@ static void jit_update_mode(struct riscv_hart *h, struct jit_hart *own, uint8_t 
     }
 }
 
+/* Code in these lines is new: how often it has been asked for counts from now on. */
+static void jit_page_cool(struct jit_page *page, uint64_t lines)
+{
+    for (uint64_t left = lines; left != 0; left &= left - 1) {
+        unsigned first = (unsigned)__builtin_ctzll(left) * (TLB_PAGE_SIZE / 64 / 2);
+        for (unsigned i = 0; i < TLB_PAGE_SIZE / 64 / 2; i++) {
+            atomic_store_explicit(&page->warmth[first + i], 0, memory_order_relaxed);
+        }
+    }
+}
+
 /* A piece of code that is not translated, in a page that was entered. */
 static void jit_warm(struct riscv_hart *h, struct jit_hart *own)
 {
@@ -374,7 +385,8 @@ static void jit_warm(struct riscv_hart *h, struct jit_hart *own)
     own->warmings++;
     h->sc_paired = 0;
     host_sync_flags(h);
-    interp_until_jump(h, own->interp, own->jit->page[fetch->id].host);
+    struct jit_page *page = &own->jit->page[fetch->id];
+    jit_page_cool(page, interp_until_jump(h, own->interp, page->host));
     jit_finish_sequence(h, own);
     jit_update_mode(h, own, frm);
 }

@@ -163,7 +163,7 @@ static struct interp_slot *interp_find(struct riscv_hart *h, struct interp *in)
 
 struct interp_slot *interp_enter(struct riscv_hart *h, struct interp *in)
 {
-    while (!hart_requested(&h->hart)) {
+    while (!interp_requested(h, in)) {
         struct interp_slot *s = interp_find(h, in);
         if (s != NULL) {
             return s;

@@ -13,7 +13,7 @@ static inline struct interp_slot *flow_near(struct interp_slot *s)
 #define FLOW_NEAR()                                        \
     do {                                                   \
         struct interp_slot *to = flow_near(s);             \
-        if (INTERP_LIKELY(!hart_requested(&h->hart))) {    \
+        if (INTERP_LIKELY(!interp_requested(h, in))) {    \
             INTERP_NEXT(to);                               \
         }                                                  \
         h->instret = retired + 1;                          \

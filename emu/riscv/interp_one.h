@@ -20,10 +20,11 @@ void interp_one_fence(struct interp *in);
 /* Translations of `address`, or all if UINT64_MAX, changed: forget what was fetched. */
 void interp_one_flush(struct interp *in, uint64_t address);
 
-/* Runs from h->pc, in the page whose bytes are at `page`, to the next jump that is taken, to what a
- * system instruction or an exception leads to, or to the end of the page. Does nothing if the
- * first instruction ends in another page. */
-void interp_until_jump(struct riscv_hart *h, struct interp *in, const uint8_t *page);
+/* Runs from h->pc, in the page of guest memory at `host`, to the next jump that is taken backward
+ * or leaves the page, to what a system instruction or an exception leads to, or to the end of the
+ * page. What it decodes is kept. Returns which lines of 64 bytes of what it had decoded earlier it
+ * found changed (by the last fence), a bit each. */
+uint64_t interp_until_jump(struct riscv_hart *h, struct interp *in, const uint8_t *host);
 
 /* Runs the instruction at h->pc, whose word has been fetched. */
 void interp_one_word(struct riscv_hart *h, struct interp *in, uint32_t word);

@@ -46,6 +46,7 @@ static_assert(sizeof(struct interp_slot) == 16, "pc is computed from the address
 #define INTERP_PAGE_SIZE  4096u
 #define INTERP_PAGE_MASK  (~(uint64_t)(INTERP_PAGE_SIZE - 1))
 #define INTERP_PAGE_SLOTS (INTERP_PAGE_SIZE / 2)
+#define INTERP_LINE_SLOTS (INTERP_PAGE_SLOTS / 64)
 #define INTERP_FETCH_BITS 9
 #define INTERP_FETCHES    (1u << INTERP_FETCH_BITS)
 #define INTERP_HASH_BITS  10
@@ -60,9 +61,11 @@ struct interp_page {
     uint32_t straddle_word; /* what straddle[0] was decoded from */
     bool recent;            /* looked up since the search for a victim last came by */
     uint64_t epoch;         /* interp.epoch when the copy was last compared with memory */
+    uint64_t lines;         /* of 64 bytes, that slots have been decoded from: a bit each */
+    uint64_t changed;       /* those found to differ, since interp_until_jump last told */
     const uint8_t *host;    /* the page in guest memory; NULL: not in use */
     struct interp_page *next; /* with the same hash */
-    uint16_t copy[INTERP_PAGE_SLOTS]; /* what the slots were decoded from */
+    uint16_t copy[INTERP_PAGE_SLOTS]; /* what decoded slots were decoded from */
 };
 
 /* The fetch side of the TLB: code of the page at guest virtual address `tag`. */
@@ -77,6 +80,7 @@ struct interp {
     const struct tlb_bank *tlb;  /* of loads and stores now */
     struct interp_fetch *fetch;  /* of fetches now */
     gpa_t gpa;                   /* results of calls from micro-op functions: a local variable */
+    bool once;                   /* come back at the first jump, as if there were a request */
     bool monitored;              /* between riscv_store_begin and riscv_store_end */
     unsigned fp_flags;           /* whose address is known keeps the compiler from jumping on */
     uint64_t epoch;              /* counts fence.i */
@@ -84,8 +88,7 @@ struct interp {
     unsigned pages_used, victim; /* the pool is filled first; then, who was not used for a round */
     struct interp_page *pool;
     struct interp_page *hash[1u << INTERP_HASH_BITS];
-    struct interp_page *step;    /* for what is not kept: single instructions, pieces of a page */
-    const uint8_t *piece;        /* the page in guest memory that a piece is of */
+    struct interp_page *step;    /* for single instructions, which are not kept */
     struct interp_fetch cache[BANK_COUNT][INTERP_FETCHES];
 };
 
@@ -194,12 +197,18 @@ static inline void interp_sync(INTERP_ARGS)
     h->instret = retired;
 }
 
+/* The engine must return, or the piece that it was to run ends. */
+static inline bool interp_requested(const struct riscv_hart *h, const struct interp *in)
+{
+    return in->once || hart_requested(&h->hart);
+}
+
 /* Goes on at guest address `pc`, anywhere. */
 static INTERP_INLINE struct interp_slot *interp_jump(struct riscv_hart *h, uint64_t count,
                                                      struct interp *in, uint64_t pc)
 {
     const struct interp_fetch *fetch = &in->fetch[(pc / INTERP_PAGE_SIZE) % INTERP_FETCHES];
-    if (INTERP_LIKELY(fetch->tag == (pc & INTERP_PAGE_MASK) && !hart_requested(&h->hart))) {
+    if (INTERP_LIKELY(fetch->tag == (pc & INTERP_PAGE_MASK) && !interp_requested(h, in))) {
         struct interp_slot *to = fetch->slot + pc % INTERP_PAGE_SIZE / 2;
         interp_set_bias(in, fetch->slot, fetch->tag);
         INTERP_GO(to, count);

@@ -27,6 +27,7 @@ void interp_page_reset(struct interp_page *page)
     page->straddle[1].fn = interp_page_end;
     page->straddle[2].fn = interp_page_end;
     page->straddle_word = 0;
+    page->lines = page->changed = 0;
 }
 
 /* Halfword `index` of the copy becomes `half`; slots that were decoded from the old one are undone:
@@ -50,12 +51,16 @@ static uint16_t page_fetch(struct interp_page *page, unsigned index)
     return half;
 }
 
-/* Brings a page of an older epoch up to date. */
+/* Brings a page of an older epoch up to date, where slots of it are decoded. */
 static void page_refresh(struct interp *in, struct interp_page *page)
 {
-    if (memcmp(page->host, page->copy, INTERP_PAGE_SIZE) != 0) {
-        for (unsigned i = 0; i < INTERP_PAGE_SLOTS; i++) {
-            page_fetch(page, i);
+    for (uint64_t left = page->lines; left != 0; left &= left - 1) {
+        unsigned first = (unsigned)__builtin_ctzll(left) * INTERP_LINE_SLOTS;
+        if (memcmp(page->host + 2 * first, page->copy + first, 2 * INTERP_LINE_SLOTS) != 0) {
+            for (unsigned i = first; i < first + INTERP_LINE_SLOTS; i++) {
+                page_fetch(page, i);
+            }
+            page->changed |= left & -left;
         }
     }
     page->epoch = in->epoch;
@@ -110,7 +115,6 @@ struct interp_page *interp_page_get(struct interp *in, const uint8_t *host,
     if (page == NULL) {
         page = page_take(in, keep);
         interp_page_reset(page);
-        memcpy(page->copy, host, INTERP_PAGE_SIZE);
         page->epoch = in->epoch;
         page->host = host;
         page->next = *bucket;
@@ -142,11 +146,13 @@ struct interp_slot *interp_undecoded(INTERP_ARGS)
     unsigned index = (unsigned)(s - page->slot);
     assert(index < INTERP_PAGE_SLOTS);
     uint32_t word = page_fetch(page, index);
+    page->lines |= UINT64_C(1) << index / INTERP_LINE_SLOTS;
     if (page_straddles(index, (uint16_t)word)) {
         s->fn = interp_straddle;
     } else {
         if (isa_length((uint16_t)word) == 4) {
             word |= (uint32_t)page_fetch(page, index + 1) << 16;
+            page->lines |= UINT64_C(1) << (index + 1) / INTERP_LINE_SLOTS;
         }
         interp_decode(s, word, 2 * index, true);
     }

@@ -6,6 +6,7 @@
  *   test_lockstep [INSTRUCTIONS [FIRST-SEED [WAY]]]
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +44,9 @@ static struct jit_options way_options(const struct way *way, uint64_t batch)
                                       : (unsigned)program_random(&state) & IR_PASSES_ALL;
     options.block_insns = way->insns != 0 ? way->insns : 1 + program_pick(&state, 9);
     /* Pieces that are interpreted note no stores. */
-    options.warm = way->exits ? 0 : program_pick(&state, 4);
-    options.rewarm = way->exits ? 0 : program_pick(&state, 4);
+    static const unsigned rounds[] = { 0, 1, 2, 3, UCHAR_MAX };
+    options.warm = way->exits ? 0 : rounds[program_pick(&state, G_N_ELEMENTS(rounds))];
+    options.rewarm = way->exits ? 0 : rounds[program_pick(&state, G_N_ELEMENTS(rounds))];
     options.segment_size = way->small ? JIT_SEGMENT_SIZE_MIN : JIT_SEGMENT_SIZE_DEFAULT;
     return options;
 }
