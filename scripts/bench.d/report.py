@@ -6,7 +6,9 @@ import workloads
 
 
 def number_text(value):
-    """A figure in three digits or so."""
+    """A figure in three digits or so; 0 is of a workload whose results were wrong."""
+    if value == 0:
+        return "wrong "
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -14,8 +16,9 @@ def number_text(value):
 
 
 def medians(samples):
-    """{figure: {emulator: median}} of {figure: {emulator: [sample]}}."""
-    return {figure: {name: statistics.median(values) for name, values in row.items()}
+    """{figure: {emulator: median}} of {figure: {emulator: [sample]}}; 0 if one of them is."""
+    return {figure: {name: min(values) and statistics.median(values)
+                     for name, values in row.items()}
             for figure, row in samples.items()}
 
 

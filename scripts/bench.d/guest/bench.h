@@ -29,6 +29,9 @@ extern const struct workload storage_workloads[];
 /* Ends the program: what could not be done, and the system's reason. */
 _Noreturn void bench_fail(const char *what);
 
+/* The running workload's result is not what it must be: what it did does not count. */
+void bench_wrong(void);
+
 /* Memory of its own, or the program's end. */
 void *bench_alloc(uint64_t bytes);
 

@@ -30,11 +30,11 @@ static void code_barrier(void)
     __asm__ volatile("fence.i" : : : "memory");
 }
 
-static uint64_t code_call(const uint32_t *at, uint64_t value)
+static uint64_t code_call(const uint32_t *at, uint64_t value, uint64_t other)
 {
-    uint64_t (*function)(uint64_t);
+    uint64_t (*function)(uint64_t, uint64_t);
     memcpy(&function, &at, sizeof(at));
-    return function(value);
+    return function(value, other);
 }
 
 enum { RETURN = 0x8067 };
@@ -62,24 +62,54 @@ static uint32_t arithmetic(uint32_t number)
     return has_number ? kind | (number >> 3 & 0x7ff) << 20 : kind;
 }
 
+/* What a function of such instructions, and of branches that lead nowhere, returns. */
+static uint64_t code_result(const uint32_t *at, uint64_t a0, uint64_t a1)
+{
+    for (; *at != RETURN; at++) {
+        int64_t number = (int32_t)*at >> 20;
+        switch (*at & 0xfffff) {
+        case 0x50513: a0 += (uint64_t)number; break;
+        case 0x54593: a1 = a0 ^ (uint64_t)number; break;
+        case 0x5e593: a1 |= (uint64_t)number; break;
+        case 0x5151b: a0 = (uint64_t)(int32_t)((uint32_t)a0 << 1); break;
+        case 0x50533: a0 += *at >> 30 ? -a1 : a1; break;
+        case 0x5a593: a1 = (int64_t)a1 < number; break;
+        case 0x57513: a0 &= (uint64_t)number; break;
+        }
+    }
+    return a0;
+}
+
+/* Calls a function that has just been made; one that runs as it was before is noticed. */
+static uint64_t code_check(const uint32_t *at, uint64_t value, uint64_t other)
+{
+    uint64_t result = code_call(at, value, other);
+    if (result != code_result(at, value, other))
+        bench_wrong();
+    return result;
+}
+
 /* One instruction is written and runs, again and again. */
 static uint64_t patch_step(void)
 {
     static uint32_t number;
-    uint64_t value = 0;
+    uint64_t value = 0, sum = 0;
     code[1] = RETURN;
     for (int i = 0; i < PATCHES; i++) {
+        sum += number & 0x7ff;
         code[0] = addi(number++);
         code_barrier();
-        value = code_call(code, value);
+        value = code_call(code, value, 0);
     }
-    bench_use(value);
+    if (value != sum)
+        bench_wrong();
     return PATCHES;
 }
 
 /* A page of functions is written anew and each runs a few times. */
 static uint64_t emit_step(void)
 {
+    static unsigned steps;
     uint64_t value = 0;
     for (int i = 0; i < FUNCTIONS; i++) {
         uint32_t *function = code + i * FUNCTION_WORDS;
@@ -90,8 +120,8 @@ static uint64_t emit_step(void)
     code_barrier();
     for (int use = 0; use < USES; use++)
         for (int i = 0; i < FUNCTIONS; i++)
-            value += code_call(code + i * FUNCTION_WORDS, value);
-    bench_use(value);
+            value += code_call(code + i * FUNCTION_WORDS, value, 1);
+    bench_use(value + code_check(code + steps++ % FUNCTIONS * FUNCTION_WORDS, value, 1));
     return FUNCTIONS;
 }
 
@@ -106,9 +136,9 @@ static uint64_t cold_step(void)
         function[COLD_WORDS - 1] = RETURN;
     }
     code_barrier();
-    uint64_t value = 1;
-    for (int i = 0; i < COLD_FUNCTIONS; i++)
-        value = code_call(code + i * COLD_WORDS, value);
+    uint64_t value = code_check(code, 1, 1);
+    for (int i = 1; i < COLD_FUNCTIONS; i++)
+        value = code_call(code + i * COLD_WORDS, value, 1);
     bench_use(value);
     return COLD_FUNCTIONS * COLD_WORDS;
 }

@@ -32,6 +32,13 @@ _Noreturn void bench_fail(const char *what)
     exit(1);
 }
 
+static int wrong;
+
+void bench_wrong(void)
+{
+    wrong = 1;
+}
+
 void *bench_alloc(uint64_t bytes)
 {
     void *memory = malloc(bytes);
@@ -62,6 +69,7 @@ static uint64_t cpu_us(void)
 
 static void workload_run(const struct workload *work, double seconds, const char *argument)
 {
+    wrong = 0;
     if (work->start)
         work->start(argument);
     work->step();
@@ -74,7 +82,7 @@ static void workload_run(const struct workload *work, double seconds, const char
     while (clock_seconds() - start < seconds);
     if (work->stop)
         work->stop();
-    printf("DONE %s %llu %s %llu\n", work->name, (unsigned long long)amount, work->unit,
+    printf("DONE %s %llu %s %llu\n", work->name, wrong ? 0 : (unsigned long long)amount, work->unit,
            (unsigned long long)(cpu_us() - cpu));
     fflush(stdout);
 }
