@@ -116,16 +116,23 @@ class Guest(Bench):
 class Measurement:
     """All that the guests share, and the samples: {figure: {emulator: [number]}}."""
 
-    def __init__(self, emulators, options, folder):
+    def __init__(self, emulators, options, folder, others):
         self.emulators = emulators
         self.options = options
         self.folder = folder
         self.samples = {}
         self.units = dict(workloads.COSTS)
         self.port = Flood().port
+        self.others = others
         program = program_compile("riscv64-linux-gnu-gcc", folder + "/guest", ["-march=rv64gc"])
         self.initrd = machine.guest_script("initramfs", "--add", program)
         self.native = program_compile("gcc", folder + "/host") if options.native else ""
+
+    def boot_options(self):
+        """What each guest is booted with."""
+        return ["-no-reboot", "-bios", machine.guest_script("packages", "opensbi-1.6"),
+                "-kernel", machine.guest_script("packages", "kernel"), "-initrd", self.initrd,
+                "-append", "console=ttyS0 panic=-1 run=bench"]
 
     def command(self, emulator, kind):
         """The command line of a guest of some kind on one of the emulators."""
@@ -140,11 +147,7 @@ class Measurement:
         if kind == "storage":
             disks = self.storage_disks(emulator)
         return [*self.emulators[emulator], "-M", "virt", "-smp", GUESTS[kind], "-m", "512M",
-                "-nographic", "-no-reboot",
-                "-bios", machine.guest_script("packages", "opensbi-1.6"),
-                "-kernel", machine.guest_script("packages", "kernel"), "-initrd", self.initrd,
-                "-append", "console=ttyS0 panic=-1 run=bench",
-                *disks, "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
+                "-nographic", *self.boot_options(), *disks, "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
 
     def storage_disks(self, emulator):
         """A full disk of each format that is measured, with the format as its serial number."""
@@ -199,9 +202,11 @@ class Measurement:
             self.note(name, emulator, amount / max(taken, 1e-6))
 
     def round_run(self, names):
-        """One round of everything chosen."""
-        for kind in GUESTS:
+        """One round of everything chosen: in guests, and what `others` measure besides."""
+        for kind in (*GUESTS, *self.others):
             chosen = [name for group in workloads.GROUPS.values() if group.guest == kind
                       for name in group.names if name in names]
-            if chosen:
+            if chosen and kind in GUESTS:
                 self.group_run(kind, chosen)
+            elif chosen:
+                self.others[kind].round_run(self, chosen)

@@ -1,6 +1,8 @@
 """What scripts/bench measures: groups of figures, the guest that each needs, and the goals."""
 import dataclasses
 
+import images
+
 
 @dataclasses.dataclass(frozen=True)
 class Group:
@@ -33,6 +35,9 @@ GROUPS = {
     "devices": Group(("disk-write", "disk-read", "disk-random", "net"), must=1, native=False),
     "storage": Group(tuple(f"{form}-{name}" for form in STORAGE_FORMATS for name in STORAGE),
                      guest="storage", must=1, aim=2, native=False),
+    "images": Group(images.NAMES, guest="images", must=1, less=True, native=False),
+    "snapshots": Group(("savevm", "savevm-cpu", "loadvm", "loadvm-cpu", "state"), guest="snapshots",
+                       must=1, aim=0.33, less=True, native=False),
     "threads": Group(("sha256-1", "sha256-2", "mutex-2", "pingpong-2"), guest="two harts", must=1),
     "programs": Group(("python", "gcc", "7z", "sqlite", "perl"), guest="programs", must=1.5, aim=3,
                       native=False),
@@ -42,6 +47,9 @@ GROUPS = {
 
 # Figures that are not work done in a time but what something costs.
 COSTS = {"boot": "CPU s", "boot-wall": "s", "idle": "% CPU"}
+COSTS.update((name, "CPU s" if name.endswith("-cpu") else "s")
+             for name in (*images.NAMES, *GROUPS["snapshots"].names))
+COSTS["state"] = "MiB"
 
 
 def names_chosen(words):

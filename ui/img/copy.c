@@ -7,7 +7,7 @@
 #include "ui/img/zeros.h"
 #include "ui/usage.h"
 
-#define PIECE_MAX ((uint64_t)2 << 20)
+#define PIECE_MAX ((uint64_t)1 << 20)
 
 /* What a piece is to the target. */
 enum piece_kind {
@@ -208,6 +208,17 @@ static bool filled_write(struct copy *copy, const struct piece *piece, const uin
     return true;
 }
 
+/* Writes begin in the order of the target, which then has its room in that order, too. Who is woken
+ * runs when this one waits for its own. */
+static void write_turn(struct copy *copy, const struct piece *piece)
+{
+    while (!copy->any_order && !copy->error && copy->begun < piece->offset) {
+        co_queue_wait(&copy->turn, NULL);
+    }
+    copy->begun = MAX(copy->begun, piece->offset + piece->size);
+    co_queue_restart_all(&copy->turn);
+}
+
 static bool piece_copy(struct copy *copy, struct piece *piece, uint8_t *data)
 {
     bool fill = copy->sparse == 0 && piece->kind == PIECE_ZERO;
@@ -216,9 +227,7 @@ static bool piece_copy(struct copy *copy, struct piece *piece, uint8_t *data)
     } else if (piece->kind == PIECE_DATA && !piece_read(copy, piece, data)) {
         return false;
     }
-    while (!copy->any_order && !copy->error && copy->written < piece->offset) {
-        co_queue_wait(&copy->turn, NULL);
-    }
+    write_turn(copy, piece);
     return !copy->error &&
            (fill ? filled_write(copy, piece, data) : piece_write(copy, piece, data));
 }

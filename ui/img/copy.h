@@ -34,8 +34,9 @@ struct copy {
     bool salvage;        /* what cannot be read is copied as zeros */
 
     /* What follows belongs to copy.c. */
-    uint64_t size, next, written; /* of all sources; begun; in order: done so far */
-    unsigned source;              /* that `next` lies in */
+    uint64_t size, next;     /* of all sources; that the next piece begins at */
+    uint64_t begun, written; /* writes in order have begun up to here; bytes done */
+    unsigned source;         /* that `next` lies in */
     uint64_t source_begin;
     unsigned running;
     struct co_queue turn;

@@ -152,7 +152,26 @@ static uint64_t write_seq_step(void)
     return sequential_step(1);
 }
 
+/* Memory as programs have it: small numbers, pointers, and data that does not compress. It stays in
+ * use, so that whoever saves the guest has something to save. */
+static void fill_start(const char *argument)
+{
+    uint64_t count = strtoull(argument, NULL, 10) * 1024 * 1024 / sizeof(uint64_t);
+    uint64_t *words = bench_alloc(count * sizeof(uint64_t));
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t value = bench_random();
+        words[i] = i & 1 ? value & 0xff : i & 2 ? 0xffffffd800000000 | (value & 0xfffff8) : value;
+    }
+    bench_use(words[bench_random() % count]);
+}
+
+static uint64_t fill_step(void)
+{
+    return 1;
+}
+
 const struct workload storage_workloads[] = {
+    {"fill", "times", fill_start, fill_step, NULL},
     {"read-1", "requests", storage_start, read_1_step, storage_stop},
     {"read-32", "requests", storage_start, read_32_step, storage_stop},
     {"write-1", "requests", storage_start, write_1_step, storage_stop},
