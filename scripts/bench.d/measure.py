@@ -147,7 +147,8 @@ class Measurement:
         if kind == "storage":
             disks = self.storage_disks(emulator)
         return [*self.emulators[emulator], "-M", "virt", "-smp", GUESTS[kind], "-m", "512M",
-                "-nographic", *self.boot_options(), *disks, "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
+                "-nographic", *self.boot_options(), *disks,
+                "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
 
     def storage_disks(self, emulator):
         """A full disk of each format that is measured, with the format as its serial number."""
