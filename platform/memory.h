@@ -12,6 +12,7 @@ struct host_memory {
     size_t size;
     intptr_t object; /* memfd or section: what a second mapping is made from */
     uint8_t *frozen; /* see host_memory_freeze; NULL: it is not */
+    bool apart;      /* see host_memory_part: `base` is a mapping that copies what is written */
 };
 
 /* The size of the host's pages, in bytes. */
@@ -34,6 +35,27 @@ bool host_memory_freeze(struct host_memory *memory, GError **error);
 /* Ends it. False if the host has no memory to do so now: `base` is as good as ever, and the next
  * freeze tries it first. */
 bool host_memory_thaw(struct host_memory *memory);
+
+/* Whether host_memory_part can be done here; `error` says why not. */
+bool host_memory_can_part(GError **error);
+
+/* Parts from what `object` holds, which stays as it is for another process to begin with: from now
+ * on each page that is written is copied first. What was written since an earlier parting is put in
+ * *ret_changes, an object like the first one; -1 where there was none. Nobody touches `base`
+ * meanwhile, here and below. */
+bool host_memory_part(struct host_memory *memory, intptr_t *ret_changes, GError **error);
+
+/* The other end of it: the contents become those of an object and its changes (-1: none), as
+ * handed over to this process. Both stay the caller's. */
+bool host_memory_adopt(struct host_memory *memory, intptr_t object, intptr_t changes,
+                       GError **error);
+
+/* Nobody else has the object any more: what was copied goes back to it. False if the host has no
+ * memory to do so now: `base` is as good as ever. */
+bool host_memory_rejoin(struct host_memory *memory);
+
+/* Closes an object that host_memory_part made; nothing for -1. */
+void host_memory_close_object(intptr_t object);
 
 /* The first byte at or behind `offset` of the contents (the frozen ones, if there are) that may be
  * other than zero, as far as the host can tell without touching anything; `size` if there is

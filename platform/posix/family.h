@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,13 @@ void family_memory_discard(int object, void *base, size_t offset, size_t size);
  * not tell. */
 bool family_memory_copied(const uint8_t *base, size_t pages, bool *ret_copied);
 
+/* Whether a private mapping keeps pages from what is behind it, and the system tells which, so that
+ * two processes can begin with the same memory. */
+bool family_memory_can_part(void);
+
+/* Where at or behind `offset`, at which there is data, a hole begins; `size` if nowhere. */
+size_t family_memory_next_hole(int object, size_t offset, size_t size);
+
 /* Where at or behind `offset` the object may have something other than zeros; `size` if nowhere. */
 size_t family_memory_next_data(int object, size_t offset, size_t size);
 
@@ -71,6 +79,9 @@ uint32_t family_file_direct(int fd);
 /* Takes room for a range of a file. 0, or an errno. */
 int family_file_allocate(int fd, off_t offset, off_t size);
 
+/* A file without a name in `folder` that shares the contents of `fd`; -1 and errno on failure. */
+int family_file_clone(int fd, const char *folder);
+
 /* A description of who holds a lock on the file, or NULL if unknown; free with g_free. */
 char *family_lock_owner(int fd);
 
@@ -85,6 +96,13 @@ ssize_t family_socket_send(int socket, const void *data, size_t size);
 
 /* Path of the running executable, or NULL; free with g_free. */
 char *family_program_path(void);
+
+/* A path that leads to the running executable, where the host can even if its file has been
+ * replaced; or NULL. Free with g_free. */
+char *family_program_self(void);
+
+/* Leaves a descriptor open in a child, under its number. 0, or an errno. */
+int family_process_inherit(posix_spawn_file_actions_t *actions, int fd);
 
 /* Name of the processor model, or NULL; free with g_free. */
 char *family_processor_name(void);

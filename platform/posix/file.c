@@ -10,6 +10,7 @@
 
 #include "platform/posix/fail.h"
 #include "platform/posix/family.h"
+#include "platform/posix/opened.h"
 
 #define TRANSFER_MAX ((size_t)1 << 30) /* below what one call of any kernel takes */
 #define VEC_MAX      256               /* below IOV_MAX of any kernel */
@@ -59,6 +60,14 @@ static bool kind_accept(const char *path, mode_t kind, GError **error)
     return true;
 }
 
+struct host_file *file_of(int fd, bool writable, const char *path)
+{
+    struct host_file *file = g_new(struct host_file, 1);
+    *file = (struct host_file){ .fd = fd, .writable = writable, .alignment = 1,
+                                .path = g_strdup(path) };
+    return file;
+}
+
 struct host_file *host_file_open(const char *path, unsigned mode, GError **error)
 {
     struct stat info;
@@ -81,12 +90,9 @@ struct host_file *host_file_open(const char *path, unsigned mode, GError **error
         return NULL;
     }
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    struct host_file *file = g_new(struct host_file, 1);
+    struct host_file *file = file_of(fd, mode & HOST_FILE_WRITE, path);
     uint32_t alignment = mode & HOST_FILE_DIRECT ? family_file_direct(fd) : 0;
-    *file = (struct host_file){ .fd = fd,
-                                .writable = mode & HOST_FILE_WRITE,
-                                .alignment = MAX(alignment, 1),
-                                .path = g_strdup(path) };
+    file->alignment = MAX(alignment, 1);
     return file;
 }
 

@@ -17,6 +17,7 @@
 #include "platform/event.h"
 #include "platform/posix/fail.h"
 #include "platform/posix/family.h"
+#include "platform/posix/opened.h"
 
 extern char **environ; /* POSIX leaves its declaration to us */
 
@@ -106,9 +107,27 @@ static int waiter_start(struct host_process *process)
     return number;
 }
 
-/* A child starts with the usual signals, whatever this process ignores or blocks. */
-static int process_spawn(pid_t *ret_pid, const char *const *argv)
+/* What a twin has open, besides what it opens itself. */
+static int twin_actions(posix_spawn_file_actions_t *actions, const struct process_twin *twin)
 {
+    int number = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!number) {
+        number = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, twin->log_path,
+                                                  O_WRONLY | O_CREAT | O_APPEND, 0600);
+    }
+    if (!number) {
+        number = posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);
+    }
+    for (size_t i = 0; !number && i < twin->count; i++) {
+        number = family_process_inherit(actions, (int)twin->inherited[i]);
+    }
+    return number;
+}
+
+/* A child starts with the usual signals, whatever this process ignores or blocks. */
+static int process_spawn(pid_t *ret_pid, const char *const *argv, const struct process_twin *twin)
+{
+    posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, restored;
     sigemptyset(&none);
@@ -116,15 +135,23 @@ static int process_spawn(pid_t *ret_pid, const char *const *argv)
     sigaddset(&restored, SIGPIPE);
     sigaddset(&restored, SIGXFSZ);
     posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_init(&actions);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &restored);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int number = posix_spawnp(ret_pid, argv[0], NULL, &attributes, (char *const *)argv, environ);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              (twin ? POSIX_SPAWN_SETSID : 0));
+    int number = twin ? twin_actions(&actions, twin) : 0;
+    if (!number) {
+        number = posix_spawnp(ret_pid, twin ? twin->path : argv[0], &actions, &attributes,
+                              (char *const *)argv, environ);
+    }
+    posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return number;
 }
 
-struct host_process *host_process_start(const char *const *argv, GError **error)
+struct host_process *process_start(const char *const *argv, const struct process_twin *twin,
+                                   GError **error)
 {
     assert(argv && argv[0]);
     struct host_process *process = g_new0(struct host_process, 1);
@@ -133,7 +160,7 @@ struct host_process *host_process_start(const char *const *argv, GError **error)
         g_free(process);
         return NULL;
     }
-    int number = process_spawn(&process->pid, argv);
+    int number = process_spawn(&process->pid, argv, twin);
     if (number) {
         host_fail(error, number, "cannot start '%s'", argv[0]);
         host_event_finish(&process->ended);
@@ -149,6 +176,11 @@ struct host_process *host_process_start(const char *const *argv, GError **error)
         return NULL;
     }
     return process;
+}
+
+struct host_process *host_process_start(const char *const *argv, GError **error)
+{
+    return process_start(argv, NULL, error);
 }
 
 struct host_handle host_process_handle(struct host_process *process)

@@ -90,6 +90,39 @@ bool host_memory_thaw(struct host_memory *memory)
     return true;
 }
 
+/* A view that copies what is written would have to be at another place, and sections have no holes
+ * that could tell which pages changed. */
+bool host_memory_can_part(GError **error)
+{
+    return host_error_set(error, HOST_ERROR_UNSUPPORTED,
+                          "Windows cannot share memory with a twin of the machine");
+}
+
+bool host_memory_part(struct host_memory *memory, intptr_t *ret_changes, GError **error)
+{
+    (void)memory;
+    *ret_changes = -1;
+    return host_memory_can_part(error);
+}
+
+bool host_memory_adopt(struct host_memory *memory, intptr_t object, intptr_t changes,
+                       GError **error)
+{
+    (void)memory, (void)object, (void)changes;
+    return host_memory_can_part(error);
+}
+
+bool host_memory_rejoin(struct host_memory *memory)
+{
+    assert(!memory->apart);
+    return true;
+}
+
+void host_memory_close_object(intptr_t object)
+{
+    assert(object < 0);
+}
+
 size_t host_memory_next_data(const struct host_memory *memory, size_t offset)
 {
     assert(offset <= memory->size);

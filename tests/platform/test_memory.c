@@ -107,6 +107,102 @@ static void test_impossible(void)
     g_assert_cmpuint(host_memory_total(), >, (uint64_t)64 << 20);
 }
 
+/* A process's own end of what another one would get. */
+static void memory_adopt(struct host_memory *twin, const struct host_memory *from, intptr_t changes)
+{
+    GError *error = NULL;
+    memory_make(twin, from->size);
+    g_assert_true(host_memory_adopt(twin, from->object, changes, &error));
+    g_assert_no_error(error);
+}
+
+static void memory_same(const struct host_memory *a, const uint8_t *bytes)
+{
+    g_assert_cmpint(memcmp(a->base, bytes, a->size), ==, 0);
+}
+
+/* Two that part have the same at first, and each its own from then on; again and again, also a twin
+ * of a twin; what nobody else has any more is whole again. */
+static void test_part(void)
+{
+    struct host_memory first, second, third;
+    size_t page = host_page_size(), size = 64 * page;
+    intptr_t changes;
+    GError *error = NULL;
+    if (!host_memory_can_part(&error)) {
+        g_test_skip(error->message);
+        g_error_free(error);
+        return;
+    }
+    memory_make(&first, size);
+    memset(first.base, 1, size / 2);
+    g_autofree uint8_t *then = g_malloc0(size); /* to read a page makes it exist */
+    memset(then, 1, size / 2);
+    g_assert_true(host_memory_part(&first, &changes, &error));
+    g_assert_cmpint(changes, ==, -1);
+    memory_adopt(&second, &first, changes);
+    memset(first.base + page, 2, 2 * page);
+    second.base[size - page] = 1;
+    g_assert_cmpuint(host_memory_next_data(&second, size / 2), ==, size - page);
+    second.base[size - page] = 0;
+    memory_same(&second, then);
+    memset(second.base + size - page, 3, page);
+    second.base[0] = 3;
+    host_memory_discard(&second, 4 * page, 2 * page);
+    g_assert_cmpint(second.base[4 * page], ==, 0);
+    g_assert_cmpint(first.base[size - page], ==, 0);
+
+    g_autofree uint8_t *now = g_memdup2(second.base, size);
+    g_assert_true(host_memory_part(&second, &changes, &error));
+    g_assert_cmpint(changes, >=, 0);
+    memory_adopt(&third, &second, changes);
+    host_memory_close_object(changes);
+    second.base[7 * page] = 9;
+    memory_same(&third, now);
+    g_assert_cmpint(first.base[0], ==, 1);
+    host_memory_destroy(&third);
+    host_memory_destroy(&second);
+
+    g_assert_true(host_memory_rejoin(&first));
+    memset(then + page, 2, 2 * page);
+    memory_same(&first, then);
+    g_assert_false(first.apart);
+    host_memory_destroy(&first);
+}
+
+/* What has parted can be frozen, too. */
+static void test_part_freeze(void)
+{
+    struct host_memory memory;
+    size_t page = host_page_size(), size = 64 * page;
+    intptr_t changes;
+    GError *error = NULL;
+    if (!host_memory_can_part(NULL)) {
+        g_test_skip("this host parts with nothing");
+        return;
+    }
+    memory_make(&memory, size);
+    memset(memory.base, 1, 3 * page);
+    g_assert_true(host_memory_part(&memory, &changes, &error));
+    memory.base[page] = 2;
+    memory.base[40 * page] = 4;
+    g_autofree uint8_t *then = g_malloc0(size);
+    memset(then, 1, 3 * page);
+    then[page] = 2;
+    then[40 * page] = 4;
+    g_assert_true(host_memory_freeze(&memory, &error));
+    g_assert_cmpuint(host_memory_next_data(&memory, 3 * page), ==, 40 * page);
+    g_assert_cmpuint(host_memory_next_data(&memory, 41 * page), ==, size);
+    memset(memory.base, 5, 41 * page);
+    g_assert_cmpint(memcmp(memory.frozen, then, size), ==, 0);
+    g_assert_true(host_memory_thaw(&memory));
+    g_assert_cmpint(memory.base[40 * page], ==, 5);
+    g_assert_cmpint(memory.base[41 * page], ==, 0);
+    g_assert_true(host_memory_rejoin(&memory));
+    g_assert_cmpint(memory.base[40 * page], ==, 5);
+    host_memory_destroy(&memory);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -115,5 +211,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/discard", test_discard);
     g_test_add_func("/memory/freeze", test_freeze);
     g_test_add_func("/memory/impossible", test_impossible);
+    g_test_add_func("/memory/part", test_part);
+    g_test_add_func("/memory/part-freeze", test_part_freeze);
     return g_test_run();
 }

@@ -35,6 +35,18 @@ int family_device_size(int fd, uint64_t *ret_size)
     return ioctl(fd, BLKGETSIZE64, ret_size) < 0 ? errno : 0;
 }
 
+int family_file_clone(int fd, const char *folder)
+{
+    int clone = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (clone >= 0 && ioctl(clone, FICLONE, fd) < 0) {
+        int number = errno;
+        close(clone);
+        errno = number;
+        clone = -1;
+    }
+    return clone;
+}
+
 /* Locks of the open description: unlike a process's they hold between two opens of one process,
  * and another close does not drop them. */
 static int lock_whole(int fd, bool exclusive)

@@ -48,6 +48,17 @@ size_t family_memory_next_data(int object, size_t offset, size_t size)
     return at >= 0 ? (size_t)at : errno == ENXIO ? size : offset;
 }
 
+size_t family_memory_next_hole(int object, size_t offset, size_t size)
+{
+    off_t at = lseek(object, (off_t)offset, SEEK_HOLE);
+    return at > (off_t)offset && (size_t)at < size ? (size_t)at : size;
+}
+
+bool family_memory_can_part(void)
+{
+    return true;
+}
+
 static int map_both(int object, size_t size, void **ret_rw, void **ret_rx)
 {
     if (ftruncate(object, (off_t)size) < 0) {

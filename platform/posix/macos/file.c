@@ -29,6 +29,14 @@ ssize_t family_file_read_cached(int fd, const struct iovec *iov, int count, off_
     return -1; /* there is no way to ask */
 }
 
+/* clonefile(2) makes files with names only. */
+int family_file_clone(int fd, const char *folder)
+{
+    (void)fd, (void)folder;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
 int family_device_size(int fd, uint64_t *ret_size)
 {
     uint64_t count;

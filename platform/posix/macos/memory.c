@@ -48,6 +48,19 @@ size_t family_memory_next_data(int object, size_t offset, size_t size)
     return offset;
 }
 
+size_t family_memory_next_hole(int object, size_t offset, size_t size)
+{
+    (void)object;
+    (void)offset;
+    return size;
+}
+
+/* A shared object can be mapped, but neither read nor written, and has no holes. */
+bool family_memory_can_part(void)
+{
+    return false;
+}
+
 /* Executable shared objects are refused; a second name for anonymous pages is not. */
 int family_codemem_map(size_t size, void **ret_rw, void **ret_rx)
 {

@@ -15,6 +15,16 @@ char *family_program_path(void)
     return path;
 }
 
+char *family_program_self(void)
+{
+    return family_program_path();
+}
+
+int family_process_inherit(posix_spawn_file_actions_t *actions, int fd)
+{
+    return posix_spawn_file_actions_addinherit_np(actions, fd);
+}
+
 char *family_processor_name(void)
 {
     char name[256];
