@@ -10,6 +10,7 @@
 
 #include "aio/coroutine.h"
 #include "emu/block/driver.h"
+#include "emu/block/handover.h"
 #include "platform/error.h"
 
 struct block {
@@ -360,6 +361,7 @@ static unsigned block_node_flags(const struct block_options *options)
     enum block_cache cache = options->cache;
     bool direct = cache == CACHE_NONE || cache == CACHE_DIRECTSYNC;
     return (options->read_only || options->snapshot ? 0u : NODE_WRITE) |
+           (options->at_snapshot != NULL ? NODE_FORCE_SHARE : 0u) |
            (options->discard ? NODE_RELEASE : 0u) | (direct ? NODE_DIRECT : 0u) |
            (cache == CACHE_UNSAFE ? NODE_NO_FLUSH : 0u);
 }
@@ -372,6 +374,23 @@ static void block_hint(GError **error)
         (*error)->message =
             g_strdup_printf("%s; with readonly=on or snapshot=on the image is only read", told);
     }
+}
+
+/* What a disk begins with: for a twin its image at a snapshot, and what was written since. NULL and
+ * `error`: it is closed. */
+static struct block_node *block_begin(struct block_node *root, const struct block_options *options,
+                                      GError **error)
+{
+    const struct block_driver *driver = node_driver(root);
+    bool ok = options->at_snapshot == NULL ||
+              driver->snapshot_open(root, options->at_snapshot, error);
+    if (ok && options->snapshot && !options->read_only) {
+        root = node_open_overlay(root);
+    }
+    if (!ok || (options->pages != NULL && !node_load_pages(root, options->pages, error))) {
+        node_close(g_steal_pointer(&root));
+    }
+    return root;
 }
 
 static void block_work_open(void *opaque)
@@ -393,8 +412,8 @@ static void block_work_open(void *opaque)
         root = NULL;
     } else if (root == NULL) {
         block_hint(work->error);
-    } else if (options->snapshot && !options->read_only) {
-        root = node_open_overlay(root);
+    } else {
+        root = block_begin(root, options, work->error);
     }
     work->block->root = root;
 }
@@ -413,7 +432,8 @@ struct block *block_open(struct aio_context *ctx, struct thread_pool *pool,
     block->path = g_strdup(options->path != NULL ? options->path : "memory");
     block->read_only = options->read_only;
     block->sync_each = options->cache == CACHE_WRITETHROUGH || options->cache == CACHE_DIRECTSYNC;
-    block->discard = options->discard && !options->read_only && !options->snapshot;
+    block->discard = options->discard && !options->read_only &&
+                     (!options->snapshot || options->at_snapshot != NULL);
     block->lends = node_can_withdraw(block->root);
     block->detect_zeroes = options->detect_zeroes;
     block->on_error[0] = options->on_read_error;

@@ -78,6 +78,8 @@ struct block_options {
     const char *format;    /* NULL: by what the image says */
     const char *data_file; /* external data file of a qcow2 image; NULL: none */
     bool read_only;
+    const char *at_snapshot; /* shown as it was then; with `snapshot`, without a lock: a twin's */
+    struct host_file *pages; /* what a disk or overlay in memory begins with; NULL: nothing */
     bool snapshot; /* writes go to memory and are lost at the end (-snapshot) */
     bool discard;  /* the host takes room back that the guest does not need any more */
     enum block_cache cache;

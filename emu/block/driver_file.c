@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "aio/fileio.h"
-#include "emu/block/driver.h"
+#include "emu/block/node_parts.h"
 #include "platform/error.h"
 
 #define QUICK_SIZE_MAX 131072u /* more would hold the loop for too long, */
@@ -84,6 +84,11 @@ static bool file_open(struct block_node *node, const struct node_options *option
     node_set_alignment(node, file->alignment, 1, 0);
     node_set_size(node, size);
     return true;
+}
+
+struct host_file *block_file_host(struct block_node *node)
+{
+    return ((struct file_node *)node_instance(node))->file;
 }
 
 static int file_close(struct block_node *node)

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "emu/block/driver.h"
+#include "emu/block/node_parts.h"
 #include "emu/block/pages.h"
 
 #define MEMORY_SCHEME "memory:"
@@ -14,7 +14,7 @@ struct memory_node {
     struct pages *pages;
 };
 
-static struct pages *memory_pages(struct block_node *node)
+struct pages *block_memory_pages(struct block_node *node)
 {
     return ((struct memory_node *)node_instance(node))->pages;
 }
@@ -41,7 +41,7 @@ static bool memory_open(struct block_node *node, const struct node_options *opti
 
 static int memory_close(struct block_node *node)
 {
-    pages_free(memory_pages(node));
+    pages_free(block_memory_pages(node));
     return 0;
 }
 
@@ -68,7 +68,7 @@ static void pages_read(struct pages *pages, uint64_t offset, uint64_t size,
 static int memory_read(struct block_node *node, uint64_t offset, uint64_t size,
                        const struct host_vec *vec, unsigned count)
 {
-    struct pages *pages = memory_pages(node);
+    struct pages *pages = block_memory_pages(node);
     for (uint64_t done = 0, run; done < size; done += run) {
         if (pages_run(pages, offset + done, size - done, &run) == PAGE_DATA) {
             pages_read(pages, offset + done, run, vec, count, done);
@@ -82,7 +82,7 @@ static int memory_read(struct block_node *node, uint64_t offset, uint64_t size,
 static int memory_write(struct block_node *node, uint64_t offset, uint64_t size,
                         const struct host_vec *vec, unsigned count, unsigned flags)
 {
-    struct pages *pages = memory_pages(node);
+    struct pages *pages = block_memory_pages(node);
     if ((flags & REQUEST_COMPRESSED) != 0) {
         return FILE_ERROR_UNSUPPORTED;
     }
@@ -101,7 +101,7 @@ static int memory_write(struct block_node *node, uint64_t offset, uint64_t size,
 static int memory_write_zeroes(struct block_node *node, uint64_t offset, uint64_t size,
                                unsigned flags)
 {
-    struct pages *pages = memory_pages(node);
+    struct pages *pages = block_memory_pages(node);
     (void)flags;
     for (uint64_t done = 0, run; done < size; done += run) {
         uint8_t *page = NULL;
@@ -136,7 +136,8 @@ static int memory_truncate(struct block_node *node, uint64_t size, const char *p
 static int memory_extent(struct block_node *node, uint64_t offset, uint64_t size,
                          struct block_extent *ret_extent)
 {
-    enum pages_kind kind = pages_run(memory_pages(node), offset, size, &ret_extent->size);
+    struct pages *pages = block_memory_pages(node);
+    enum pages_kind kind = pages_run(pages, offset, size, &ret_extent->size);
     ret_extent->status = EXTENT_ALLOCATED | (kind == PAGE_DATA ? EXTENT_DATA : EXTENT_ZERO);
     return 0;
 }
@@ -149,7 +150,7 @@ static void memory_withdraw(struct block_node *node, const struct host_vec *vec,
 
 static void memory_info(struct block_node *node, struct node_info *ret_info)
 {
-    ret_info->actual_size = pages_used(memory_pages(node));
+    ret_info->actual_size = pages_used(block_memory_pages(node));
 }
 
 const struct block_driver block_memory_driver = {
@@ -200,10 +201,11 @@ static int overlay_read_below(struct block_node *node, uint64_t offset, uint64_t
 static int overlay_read(struct block_node *node, uint64_t offset, uint64_t size,
                         const struct host_vec *vec, unsigned count)
 {
+    struct pages *pages = block_memory_pages(node);
     int result = 0;
     for (uint64_t done = 0, run; done < size && result == 0; done += run) {
-        switch (pages_run(memory_pages(node), offset + done, size - done, &run)) {
-        case PAGE_DATA: pages_read(memory_pages(node), offset + done, run, vec, count, done); break;
+        switch (pages_run(pages, offset + done, size - done, &run)) {
+        case PAGE_DATA: pages_read(pages, offset + done, run, vec, count, done); break;
         case PAGE_ZERO: vec_clear(vec, count, done, run); break;
         case PAGE_ABSENT:
             result = overlay_read_below(node, offset + done, run, vec, count, done);
@@ -218,7 +220,7 @@ static int overlay_write_zeroes(struct block_node *node, uint64_t offset, uint64
 {
     uint64_t whole = (size + PAGES_PAGE - 1) / PAGES_PAGE * PAGES_PAGE; /* up to the end of all */
     (void)flags;
-    return pages_set(memory_pages(node), offset, whole, PAGE_ZERO) ? 0 : FILE_ERROR_NO_SPACE;
+    return pages_set(block_memory_pages(node), offset, whole, PAGE_ZERO) ? 0 : FILE_ERROR_NO_SPACE;
 }
 
 static int overlay_discard(struct block_node *node, uint64_t offset, uint64_t size)
@@ -232,7 +234,8 @@ static int overlay_extent(struct block_node *node, uint64_t offset, uint64_t siz
     static const unsigned status[] = { [PAGE_ABSENT] = 0,
                                        [PAGE_ZERO] = EXTENT_ZERO | EXTENT_ALLOCATED,
                                        [PAGE_DATA] = EXTENT_DATA | EXTENT_ALLOCATED };
-    ret_extent->status = status[pages_run(memory_pages(node), offset, size, &ret_extent->size)];
+    struct pages *pages = block_memory_pages(node);
+    ret_extent->status = status[pages_run(pages, offset, size, &ret_extent->size)];
     return 0;
 }
 

@@ -67,3 +67,9 @@ void node_enter(struct block_node *node);
 
 /* The end. */
 void node_leave(struct block_node *node);
+
+/* The file of a node of the driver `file`. */
+struct host_file *block_file_host(struct block_node *node);
+
+/* What a node of the drivers `memory` and `overlay` keeps. */
+struct pages *block_memory_pages(struct block_node *node);
