@@ -8,6 +8,7 @@
 #include "emu/dev/devices.h"
 #include "emu/mem/dma.h"
 #include "emu/jit/jit.h"
+#include "emu/machine_fork_parts.h"
 #include "emu/machine_parts.h"
 #include "emu/mem/ranks.h"
 #include "emu/riscv/interp.h"
@@ -395,6 +396,7 @@ static struct machine *machine_alloc(const struct machine_config *config, struct
     machine->on_stop_opaque = config->on_stop_opaque;
     machine->stop_bh = aio_bh_new(ctx, "machine-stop", machine_serve_stop, machine);
     atomic_init(&machine->end_wanted, MACHINE_NO_END);
+    machine_forks_init(machine);
     aio_clock_init_virtual(&machine->clock);
     host_mutex_init(&machine->lock);
     host_mutex_set_rank(&machine->lock, RANK_MACHINE);
@@ -416,7 +418,10 @@ struct machine *machine_new(const struct machine_config *config, struct aio_cont
         machine_add_memory(machine, config, error) && machine_add_devices(machine, config, error) &&
         machine_add_harts(machine, config, error) && machine_start_harts(machine, error)) {
         machine_apply_reset(machine);
-        return machine;
+        fork_disks_clean(machine);
+        if (config->twin == NULL || machine_twin_take(config->twin, machine, error)) {
+            return machine;
+        }
     }
     machine_free(machine);
     return NULL;
@@ -428,6 +433,7 @@ void machine_free(struct machine *machine)
         return;
     }
     machine_save_end(machine);
+    machine_forks_free(machine);
     /* Harts first: from here on only loops touch memory, and nobody registers. */
     host_mutex_unlock(&machine->lock);
     for (unsigned i = 0; i < machine->hart_count; i++) {

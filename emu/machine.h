@@ -21,6 +21,7 @@
 struct clipboard;
 struct display;
 struct machine;
+struct machine_twin;
 struct riscv_hart;
 struct typing;
 
@@ -39,6 +40,10 @@ struct machine_drive {
     enum block_detect detect_zeroes;
     enum block_on_error on_read_error, on_write_error;
     struct throttle_limits limits;
+    /* Of a twin, which is given what a disk holds (emu/machine_fork.h): */
+    char *at_snapshot;       /* the image is shown as it was then; what is written is in memory */
+    char *clone;             /* the path of a copy that is used instead of the image */
+    struct host_file *pages; /* what is in memory of it; not owned */
 };
 
 /* A network (-netdev user). */
@@ -123,6 +128,8 @@ struct machine_config {
     /* Hears why the machine stopped by itself (a disk that is full); NULL: nobody. */
     void (*on_stop)(void *opaque, const char *why);
     void *on_stop_opaque;
+    const char *const *command; /* how this program was started, for twins; NULL: there are none */
+    struct machine_twin *twin;  /* what the machine begins with; NULL: it boots */
 };
 
 /* Why machine_run returned. */

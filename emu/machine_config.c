@@ -9,6 +9,8 @@ static void drive_free(void *opaque)
     g_free(drive->serial);
     g_free(drive->format);
     g_free(drive->data_file);
+    g_free(drive->at_snapshot);
+    g_free(drive->clone);
     g_free(drive);
 }
 

@@ -1,4 +1,5 @@
 /* What devices a machine has: from the table of the board, and from the user in virtio slots. */
+#include "emu/machine_fork.h"
 #include "emu/machine_parts.h"
 
 #include <string.h>
@@ -74,11 +75,13 @@ static bool machine_open_drive(struct machine *machine, const struct machine_con
 {
     struct machine_loop loop = machine_drive_loop(machine, config, drive->id);
     const struct block_options options = {
-        .path = drive->path,
+        .path = drive->clone != NULL ? drive->clone : drive->path,
         .memory_size = drive->memory_size,
         .format = drive->format,
         .data_file = drive->data_file,
         .read_only = drive->read_only,
+        .at_snapshot = drive->at_snapshot,
+        .pages = drive->pages,
         .snapshot = drive->snapshot,
         .discard = drive->discard,
         .cache = drive->cache,
@@ -103,7 +106,13 @@ static bool machine_open_drive(struct machine *machine, const struct machine_con
     return true;
 }
 
-static bool machine_open_net(struct machine *machine, const struct machine_net *net, GError **error)
+static void machine_left_out(void *opaque, const char *why)
+{
+    machine_twin_note(opaque, why);
+}
+
+static bool machine_open_net(struct machine *machine, const struct machine_config *config,
+                             const struct machine_net *net, GError **error)
 {
     const struct net_user_options options = {
         .id = net->id,
@@ -116,6 +125,8 @@ static bool machine_open_net(struct machine *machine, const struct machine_net *
         .guestfwd = (const char *const *)net->guestfwd,
         .restricted = net->restricted,
         .no_ipv6 = net->no_ipv6,
+        .left_out = config->twin != NULL ? machine_left_out : NULL,
+        .opaque = config->twin,
     };
     if (g_hash_table_contains(machine->nets, net->id)) {
         return machine_fail(error, "network id '%s' is given twice%s", net->id, "");
@@ -164,7 +175,7 @@ bool machine_open_backends(struct machine *machine, const struct machine_config 
         }
     }
     for (guint i = 0; i < config->nets->len; i++) {
-        if (!machine_open_net(machine, g_ptr_array_index(config->nets, i), error)) {
+        if (!machine_open_net(machine, config, g_ptr_array_index(config->nets, i), error)) {
             return false;
         }
     }

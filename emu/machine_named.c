@@ -7,6 +7,7 @@
 #include "emu/block/driver.h"
 #include "emu/block/node.h"
 #include "emu/machine_disks.h"
+#include "emu/machine_fork.h"
 #include "emu/machine_parts.h"
 #include "emu/machine_saving.h"
 #include "emu/state/part.h"
@@ -343,6 +344,11 @@ bool machine_snapshot_delete(struct machine *machine, const char *name, GError *
 {
     struct disks disks;
     bool found;
+    if (machine_fork_uses(machine, name)) {
+        return state_fail(error, STATE_ERROR_REFUSED,
+                          "the snapshot '%s' is what a twin of the machine stands on: 'info forks' "
+                          "lists them", name);
+    }
     if (!machine_not_saving(machine, error) || !disks_find(machine, &disks, error)) {
         return false;
     }

@@ -60,6 +60,10 @@ struct machine {
     struct htif *htif; /* NULL: the program has no host-target interface */
 
     struct machine_saving *saving; /* NULL: it is not being saved */
+    GPtrArray *forks;          /* of struct machine_fork: its twins */
+    unsigned fork_count;       /* that there ever were */
+    bool forking;              /* one of them begins or ends */
+    struct machine_twin *twin; /* what it was itself given to begin with; NULL: it was booted */
     int64_t saved_time_ns; /* the virtual clock, while it is saved or restored */
     bool running, no_reboot, start_paused;
     struct aio_bh *stop_bh;
@@ -160,6 +164,9 @@ void machine_settle(struct machine *machine);
 
 /* Whether it can be saved now: what the guest has asked for, and is no state, must not be lost. */
 bool machine_may_save(struct machine *machine, GError **error);
+
+/* The part of that which a guest can change while it comes to rest: no reset, no end is due. */
+bool machine_stays(struct machine *machine, GError **error);
 
 /* Puts all that was written to the disks on stable storage, and the images into the form that they
  * have when they are closed: a state that does not hold them tells by their times whether they were

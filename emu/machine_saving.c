@@ -168,6 +168,15 @@ bool machine_may_save(struct machine *machine, GError **error)
     if (!machine_not_saving(machine, error)) {
         return false;
     }
+    if (machine->forking) {
+        return state_fail(error, STATE_ERROR_REFUSED,
+                          "a twin of the machine begins or ends just now: try again");
+    }
+    return machine_stays(machine, error);
+}
+
+bool machine_stays(struct machine *machine, GError **error)
+{
     return (!atomic_load(&machine->reset_wanted) &&
             atomic_load(&machine->end_wanted) == MACHINE_NO_END) ||
            state_fail(error, STATE_ERROR_REFUSED, "the machine is about to reset or to end");

@@ -11,6 +11,7 @@
 #include "platform/paths.h"
 #include "platform/process.h"
 #include "ui/img/img.h"
+#include "ui/twin.h"
 #include "ui/verbs.h"
 #include "ui/version.h"
 
@@ -67,6 +68,16 @@ static int program_run(enum program program, const char *name, const char *const
     /* "-version" with one dash is how scripts ask the well-known emulator. */
     enum face face = strcmp(first, "-version") == 0 ? FACE_COMPATIBLE : FACE_SCRIPT;
     return first[0] == '-' ? verb_machine(arguments, face) : verb_dispatch(arguments);
+}
+
+/* A twin does what the machine's process was asked to do. */
+static int program_begin(enum program program, const char *const *arguments)
+{
+    GError *error = NULL;
+    const char *const *command = twin_begin(arguments, &error);
+    int status = command ? program_run(program, command[0], command + 1) : verb_fail(error);
+    twin_end();
+    return status;
 }
 
 static size_t log_size(const char *path)
@@ -131,7 +142,7 @@ int program_main(enum program program, int argc, char **argv)
         log_begin(&log, folder);
     }
     reports_prepare(arguments, folder, log.redirected);
-    int status = program_run(program, arguments[0], (const char *const *)arguments + 1);
+    int status = program_begin(program, (const char *const *)arguments);
     if (status && log.redirected) {
         log_show(&log);
     }

@@ -19,6 +19,7 @@
 #include "ui/sdl/window.h"
 #include "ui/sound.h"
 #include "ui/streams.h"
+#include "ui/twin.h"
 #include "ui/verbs.h"
 #include "ui/version.h"
 
@@ -158,7 +159,7 @@ static bool run_make(struct run *run, GError **error)
 {
     const struct streams_events events = { run_quit, run_is_quitting, run };
     struct machine_config *config = &run->plan->config;
-    if ((streams_leave_traces(run->plan) || run->plan->pidfile) &&
+    if ((streams_leave_traces(run->plan) || run->plan->pidfile) && !config->twin &&
         !machine_verify(config, run->ctx, error)) {
         return false;
     }
@@ -210,7 +211,7 @@ static void run_whole(void *opaque)
     struct run *run = opaque;
     run->made = run_make(run, &run->error);
     if (run->made) {
-        if (atomic_load(&run->quit_asked)) {
+        if (atomic_load(&run->quit_asked) || !twin_tell(NULL)) {
             machine_quit(run->machine, 0);
         }
         if (run->session) {

@@ -9,6 +9,7 @@
 #include "ui/options.h"
 #include "ui/sdl/window.h"
 #include "ui/start.h"
+#include "ui/twin.h"
 #include "ui/usage.h"
 #include "ui/version.h"
 
@@ -19,6 +20,7 @@ const struct verb verbs[] = {
     { "img", "VERB ...", "make, convert, check, serve disk images; 'img help' lists the verbs",
       verb_img },
     { "snap", "VERB ...", "saved machines: show, check, load, list, delete", verb_snap },
+    { "fork", "MONITOR [NAME]", "a twin of the machine that has its monitor there", verb_fork },
     { "doctor", "", "look at what this computer has, and say what is missing", verb_doctor },
     { "help", "", "print this", verb_help },
     { "version", "", "print the version", verb_version },
@@ -28,6 +30,7 @@ const struct verb verbs[] = {
 int verb_fail(GError *error)
 {
     fprintf(stderr, "tinamou: %s\n", error->message);
+    twin_tell(error->message);
     g_error_free(error);
     return 1;
 }
@@ -39,7 +42,8 @@ bool verb_run_plan(struct plan *plan, int *ret_status, GError **error)
         *ret_status = 0;
         return true;
     }
-    if (!plan_choose_display(plan, window_possible(), error) || !plan_check(plan, error)) {
+    if (!plan_choose_display(plan, window_possible(), error) || !plan_check(plan, error) ||
+        !twin_plan(plan, error)) {
         return false;
     }
     for (guint i = 0; i < plan->warnings->len; i++) {

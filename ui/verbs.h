@@ -47,6 +47,9 @@ int verb_demo(const char *const *arguments);
 /* Looks at saved machines, and loads them. */
 int verb_snap(const char *const *arguments);
 
+/* Asks a running machine for a twin. */
+int verb_fork(const char *const *arguments);
+
 /* Reports what this host has and what is missing. */
 int verb_doctor(const char *const *arguments);
 

@@ -92,6 +92,8 @@ const struct monitor_command monitor_commands[] = {
     { "loadvm", NULL, "NAME|file:PATH", "go back to, or on from, where it was saved",
       monitor_loadvm },
     { "delvm", NULL, "NAME", "delete what was saved in the images of the disks", monitor_delvm },
+    { "fork", NULL, "[NAME]", "a twin of the machine, which goes on by itself from here",
+      monitor_fork },
     { "quit", "q", "", "end the emulator at once", command_quit },
     { "x", NULL, "/FORMAT ADDRESS", "show memory as hart 0 sees it: x/4xw $sp, x/8i $pc",
       monitor_examine },

@@ -97,6 +97,7 @@ const struct monitor_command monitor_topics[] = {
     { "mtree", NULL, "", "the physical address map", info_mtree },
     { "block", NULL, "", "disks", monitor_info_block },
     { "snapshots", NULL, "", "what is saved in the images of the disks", monitor_info_snapshots },
+    { "forks", NULL, "", "the twins of the machine", monitor_info_forks },
     { "network", NULL, "", "networks", info_network },
     { "usernet", NULL, "", "connections and forwarded ports of the networks", info_usernet },
     { "screens", NULL, "", "what the screens show, as a checksum", monitor_info_screens },

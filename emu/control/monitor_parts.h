@@ -94,6 +94,10 @@ void monitor_savevm_cancel(struct monitor_call *call);
 void monitor_delvm(struct monitor_call *call);
 /* info snapshots */
 void monitor_info_snapshots(struct monitor_call *call);
+/* fork */
+void monitor_fork(struct monitor_call *call);
+/* info forks */
+void monitor_info_forks(struct monitor_call *call);
 /* loadvm */
 void monitor_loadvm(struct monitor_call *call);
 

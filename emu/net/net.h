@@ -63,6 +63,9 @@ struct net_user_options {
     const char *const *guestfwd;  /* NULL-terminated "tcp:10.0.2.100:80-cmd:COMMAND" or -unix: */
     bool restricted;
     bool no_ipv6;
+    /* Hears of each hostfwd that cannot be had, and is left out; NULL: that is an error. */
+    void (*left_out)(void *opaque, const char *why);
+    void *opaque;
 };
 
 /* A user-mode network (libslirp): DHCP, DNS, TCP, UDP. NULL and `error` name the bad option, or

@@ -399,11 +399,20 @@ static bool user_guest_forward(struct user_net *user, const struct net_guest_for
     return true;
 }
 
-static bool user_forward_all(struct user_net *user, const struct net_plan *plan, GError **error)
+static bool user_forward_all(struct user_net *user, const struct net_plan *plan,
+                             const struct net_user_options *options, GError **error)
 {
     bool ok = true;
     for (guint i = 0; ok && i < plan->hostfwd->len; i++) {
-        ok = user_forward(user, &g_array_index(plan->hostfwd, struct net_forward, i), error);
+        GError *why = NULL;
+        ok = user_forward(user, &g_array_index(plan->hostfwd, struct net_forward, i), &why);
+        if (!ok && options->left_out != NULL) {
+            options->left_out(options->opaque, why->message);
+            g_error_free(why);
+            ok = true;
+        } else if (!ok) {
+            g_propagate_error(error, why);
+        }
     }
     for (guint i = 0; ok && i < plan->guestfwd->len; i++) {
         ok = user_guest_forward(user, &g_array_index(plan->guestfwd, struct net_guest_forward, i),
@@ -433,7 +442,7 @@ struct net_backend *net_user_new(struct aio_context *ctx, const struct net_user_
     timer_init(&user->tick_timer, ctx, aio_clock_host(), "slirp-tick", user_schedule, user);
     user->slirp = user_start(user, &plan, options);
     assert(user->slirp != NULL); /* it refuses only what a plan never holds */
-    bool ok = user_forward_all(user, &plan, error);
+    bool ok = user_forward_all(user, &plan, options, error);
     net_plan_clear(&plan);
     if (!ok) {
         user_close(&user->net);
