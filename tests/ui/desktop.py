@@ -116,7 +116,11 @@ def wait_for(what, probe):
 
 def xdo(*arguments):
     """Has xdotool do something; returns what it prints."""
-    done = subprocess.run(["xdotool", *map(str, arguments)], capture_output=True, text=True)
+    command = ["xdotool", *map(str, arguments)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        fail(f"{' '.join(command)}: does not end")
     return done.stdout.strip()
 
 

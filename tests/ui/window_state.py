@@ -85,6 +85,21 @@ def type_checked(monitor, text):
     check(typed(monitor) == before + text, f"typed {text!r}, the guest has {typed(monitor)!r}")
 
 
+def dismiss(monitor):
+    """Closes a message that is about to be shown: until it is, the guest hears Return."""
+    def closed():
+        before = typed(monitor)
+        xdo("key", "Return", "period")
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            more = typed(monitor)[len(before):]
+            if "." in more:
+                return "\r" not in more
+            time.sleep(0.1)
+        return False  # shown between the two keys
+    wait_for("a message", closed)
+
+
 def state(monitor):
     """Whether the machine runs."""
     return "paused" if "paused" in monitor.run("info status") else "running"
@@ -135,9 +150,12 @@ def test_menu():
         menu_leave()
         type_checked(monitor, "free")  # keys are the guest's again
         menu_keys("Right", "Down", "Down", "Return")
-        time.sleep(0.5)
-        xdo("type", "x")
-        wait_for("a recorder that begins anew", lambda: typed(monitor).startswith("x"))
+
+        def anew():
+            xdo("type", "x")  # until the reset is done the old one gets it
+            time.sleep(0.3)
+            return typed(monitor).startswith("x")
+        wait_for("a recorder that begins anew", anew)
 
 
 def test_snapshot():
@@ -149,17 +167,17 @@ def test_snapshot():
     with window_of("snapshot", "-drive", drive) as (_, monitor):
         knock(monitor)
         type_checked(monitor, "kept")
+        kept = typed(monitor)
         xdo("key", "ctrl+shift+e")
         wait_for("the snapshot", lambda: "quick" in monitor.run("info snapshots"))
-        time.sleep(0.5)
-        xdo("key", "Return")  # it is told
-        before = typed(monitor)
+        dismiss(monitor)
         type_checked(monitor, "lost")
+        lost = typed(monitor)
         xdo("key", "ctrl+shift+l")
         time.sleep(0.5)
-        check(typed(monitor) == before + "lost", "nothing is lost before the user has answered")
+        check(typed(monitor) == lost, "nothing is lost before the user has answered")
         xdo("key", "Left", "Return")
-        wait_for("what was saved", lambda: typed(monitor) == before)
+        wait_for("what was saved", lambda: typed(monitor) == kept)
 
 
 def test_full_screen():
