@@ -99,6 +99,7 @@ static void save(struct machine *machine, const char *path)
 }
 
 static bool saved;
+static bool standing; /* it is saved while it stands, and does not end meanwhile */
 
 /* On a busy host the program may have ended by now, and is not saved any more, or ends meanwhile,
  * and gives the save up. */
@@ -106,7 +107,13 @@ static void save_now(void *opaque)
 {
     GError *error = NULL;
     bool running = machine_running(opaque);
+    if (running && standing) {
+        machine_pause(opaque);
+    }
     saved = machine_save(opaque, state, &error);
+    if (running && standing) {
+        machine_resume(opaque);
+    }
     g_assert_true(saved || g_error_matches(error, state_error_quark(), STATE_ERROR_REFUSED) ||
                   g_error_matches(error, state_error_quark(), STATE_ERROR_CANCELED));
     g_assert_true(machine_running(opaque) == running);
@@ -133,7 +140,9 @@ static char *run_once(int64_t delay_ns)
 static char *run_saving(int64_t delay_ns)
 {
     saved = delay_ns < 0;
+    standing = false;
     char *text = run_once(delay_ns);
+    standing = true;
     for (unsigned tries = 0; !saved && tries < TRIES; tries++) {
         g_free(text);
         text = run_once(0);
