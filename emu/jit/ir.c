@@ -67,6 +67,39 @@ bool ir_is_const(const struct ir_block *block, uint16_t value, int64_t *ret_imm)
     return true;
 }
 
+bool ir_is_nonzero(const struct ir_block *block, uint16_t value)
+{
+    const struct ir_ins *ins = &block->ins[value];
+    int64_t constant;
+    return ir_is_const(block, ins->op == IR_OR ? ins->b : value, &constant) &&
+           (uint32_t)constant != 0;
+}
+
+/* ir_is_natural of a value whose operands do not matter but for constants. */
+static bool ir_is_natural_alone(const struct ir_block *block, uint16_t value)
+{
+    const struct ir_ins *ins = &block->ins[value];
+    int64_t constant;
+    switch (ins->op) {
+    case IR_CONST: return ins->imm >= 0;
+    case IR_SRL: return ir_is_const(block, ins->b, &constant) &&
+                        (constant & (ins->w32 ? 31 : 63)) != 0;
+    case IR_AND: return ir_is_const(block, ins->b, &constant) && constant >= 0;
+    case IR_LOAD: return !ins->sign && ins->size < 8;
+    case IR_SLT:
+    case IR_SLTU: return true;
+    default: return false;
+    }
+}
+
+bool ir_is_natural(const struct ir_block *block, uint16_t value)
+{
+    const struct ir_ins *ins = &block->ins[value];
+    return ir_is_natural_alone(block, value) ||
+           (ins->op == IR_OR && ir_is_natural_alone(block, ins->a) &&
+            ir_is_natural_alone(block, ins->b));
+}
+
 bool ir_is_float(enum ir_op op)
 {
     return (ir_kind[op] & KIND_F) != 0;

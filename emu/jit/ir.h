@@ -154,6 +154,12 @@ bool ir_makes_value(enum ir_op op);
 /* Whether a value is a constant; which. */
 bool ir_is_const(const struct ir_block *block, uint16_t value, int64_t *ret_imm);
 
+/* Whether a value's low 32 bits cannot all be 0, as far as its operation tells. */
+bool ir_is_nonzero(const struct ir_block *block, uint16_t value);
+
+/* Whether a value cannot be negative, as far as its operation and its operands' tell. */
+bool ir_is_natural(const struct ir_block *block, uint16_t value);
+
 /* Whether the value it makes is floating point. */
 bool ir_is_float(enum ir_op op);
 

@@ -267,42 +267,69 @@ static void emit_multiply_high(struct emitter *e, unsigned index)
     regs_define(&e->x, (uint16_t)index, RDX);
 }
 
-/* Division as the manual defines it: by zero gives all ones (remainder: the dividend), and the
- * one overflow gives the dividend (remainder: 0). */
+static bool divide_is_signed(const struct ir_ins *ins)
+{
+    return ins->op == IR_DIV || ins->op == IR_REM;
+}
+
+/* By zero: all ones (remainder: the dividend). By -1, which the host refuses for one dividend: its
+ * negation (remainder: 0). The dividend is in rax. */
+static void emit_cold_divide(struct emitter *e, const struct emit_cold *cold)
+{
+    struct x86_asm *as = &e->as;
+    bool wide = !cold->ins->w32;
+    if (divide_is_signed(cold->ins)) {
+        x86_test_rr(as, wide, cold->operand, cold->operand);
+        uint8_t *zero = x86_jcc(as, CC_E);
+        x86_group3(as, 3, wide, RAX);
+        x86_alu_rr(as, X86_XOR, false, RDX, RDX);
+        x86_bind(as, x86_jmp(as), cold->resume);
+        x86_bind_here(as, zero);
+    }
+    x86_mov_rr(as, true, RDX, RAX);
+    x86_mov_ri(as, RAX, UINT64_MAX, false);
+    x86_bind(as, x86_jmp(as), cold->resume);
+}
+
+/* Goes to cold code if the host's division by b is not RISC-V's; takes rdx. */
+static struct emit_cold *emit_divisor_check(struct emitter *e, const struct ir_ins *ins,
+                                            enum x86_reg b)
+{
+    struct x86_asm *as = &e->as;
+    bool wide = !ins->w32;
+    bool is_signed = divide_is_signed(ins);
+    if (ir_is_nonzero(e->block, ins->b) &&
+        (!is_signed || (wide && ir_is_natural(e->block, ins->b)))) {
+        return NULL;
+    }
+    if (is_signed) { /* -1 and 0 become 0 and 1 */
+        x86_lea(as, wide, RDX, x86_at(b, 1));
+        x86_alu_ri(as, X86_CMP, wide, RDX, 1);
+    } else {
+        x86_test_rr(as, wide, b, b);
+    }
+    return emit_cold(e, emit_cold_divide, ins, x86_jcc(as, is_signed ? CC_BE : CC_E));
+}
+
 static void emit_divide(struct emitter *e, unsigned index)
 {
     const struct ir_ins *ins = &e->block->ins[index];
     struct x86_asm *as = &e->as;
     bool wide = !ins->w32;
-    bool is_signed = ins->op == IR_DIV || ins->op == IR_REM;
-    bool remainder = ins->op == IR_REM || ins->op == IR_REMU;
     enum x86_reg b = emit_wide_operands(e, ins);
-    uint8_t *minus_one = NULL, *done_one = NULL;
-    x86_test_rr(as, wide, b, b);
-    uint8_t *zero = x86_jcc(as, CC_E);
-    if (is_signed) {
-        x86_alu_ri(as, X86_CMP, wide, b, -1);
-        minus_one = x86_jcc(as, CC_E);
+    struct emit_cold *cold = emit_divisor_check(e, ins, b);
+    if (divide_is_signed(ins)) {
         x86_sign_rdx(as, wide);
+        x86_group3(as, 7, wide, b);
     } else {
         x86_alu_rr(as, X86_XOR, false, RDX, RDX);
+        x86_group3(as, 6, wide, b);
     }
-    x86_group3(as, is_signed ? 7 : 6, wide, b);
-    uint8_t *done = x86_jmp(as);
-    if (is_signed) {
-        x86_bind_here(as, minus_one);
-        x86_group3(as, 3, wide, RAX);
-        x86_alu_rr(as, X86_XOR, false, RDX, RDX);
-        done_one = x86_jmp(as);
+    if (cold != NULL) {
+        cold->operand = (int8_t)b;
+        cold->resume = as->at;
     }
-    x86_bind_here(as, zero);
-    x86_mov_rr(as, true, RDX, RAX);
-    x86_mov_ri(as, RAX, UINT64_MAX, false);
-    x86_bind_here(as, done);
-    if (is_signed) {
-        x86_bind_here(as, done_one);
-    }
-    enum x86_reg result = remainder ? RDX : RAX;
+    enum x86_reg result = ins->op == IR_REM || ins->op == IR_REMU ? RDX : RAX;
     emit_sign_extend(e, ins, result);
     regs_define(&e->x, (uint16_t)index, result);
 }
