@@ -178,7 +178,7 @@ static bool jit_attach(struct hart *hart, GError **error)
     struct jit_hart *own = g_new0(struct jit_hart, 1);
     hart->engine_state = own;
     own->epoch = 1;
-    own->interp = interp_one_new(error);
+    own->interp = interp_one_new(JIT_INTERP_PAGES, error);
     own->jit = own->interp == NULL ? NULL : jit_join(hart, h->config, error);
     if (own->jit == NULL) {
         jit_detach(hart);

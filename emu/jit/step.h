@@ -12,6 +12,7 @@ struct jit;
 
 #define STEP_DECODED_BITS 8
 #define JIT_RECENT_MAX    32
+#define JIT_INTERP_PAGES  128 /* of code that changes, whose decoded form a hart keeps */
 
 /* A word and what it means. */
 struct step_decoded {

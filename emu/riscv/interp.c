@@ -34,11 +34,12 @@ void interp_one_free(struct interp *in)
 }
 
 /* The pool is touched page by page as the guest runs more code. */
-struct interp *interp_one_new(GError **error)
+struct interp *interp_one_new(unsigned pages, GError **error)
 {
     struct interp *in = g_try_new0(struct interp, 1);
     if (in != NULL) {
-        in->pool = g_try_new0(struct interp_page, INTERP_PAGES);
+        in->pages = pages;
+        in->pool = g_try_new0(struct interp_page, pages);
         in->step = g_try_new0(struct interp_page, 1);
     }
     if (in == NULL || in->pool == NULL || in->step == NULL) {
@@ -62,7 +63,7 @@ static void interp_detach(struct hart *hart)
 
 static bool interp_attach(struct hart *hart, GError **error)
 {
-    hart->engine_state = interp_one_new(error);
+    hart->engine_state = interp_one_new(INTERP_PAGES, error);
     return hart->engine_state != NULL;
 }
 

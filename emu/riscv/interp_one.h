@@ -8,8 +8,9 @@
 struct interp;
 struct riscv_hart;
 
-/* What running single instructions needs; NULL and `error` when there is no memory. */
-struct interp *interp_one_new(GError **error);
+/* What running single instructions needs, with room for the decoded form of so many pages, at least
+ * 2; NULL and `error` when there is no memory. */
+struct interp *interp_one_new(unsigned pages, GError **error);
 
 /* Frees it; accepts NULL. */
 void interp_one_free(struct interp *in);

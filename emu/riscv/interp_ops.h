@@ -50,7 +50,7 @@ static_assert(sizeof(struct interp_slot) == 16, "pc is computed from the address
 #define INTERP_FETCH_BITS 9
 #define INTERP_FETCHES    (1u << INTERP_FETCH_BITS)
 #define INTERP_HASH_BITS  10
-#define INTERP_PAGES      1024u /* decoded pages a hart keeps */
+#define INTERP_PAGES      1024u /* decoded pages a hart of this engine keeps */
 #define INTERP_NO_PAGE    UINT64_MAX
 
 /* The decoded form of one page of guest memory. The last instruction of a page may end in the next
@@ -85,6 +85,7 @@ struct interp {
     unsigned fp_flags;           /* whose address is known keeps the compiler from jumping on */
     uint64_t epoch;              /* counts fence.i */
     bool filled[BANK_COUNT];     /* whether cache[bank] is not empty */
+    unsigned pages;              /* in the pool */
     unsigned pages_used, victim; /* the pool is filled first; then, who was not used for a round */
     struct interp_page *pool;
     struct interp_page *hash[1u << INTERP_HASH_BITS];

@@ -88,13 +88,13 @@ static void page_drop(struct interp *in, struct interp_page *page)
 /* A page of the pool that is not in use. */
 static struct interp_page *page_take(struct interp *in, const struct interp_page *keep)
 {
-    if (in->pages_used < INTERP_PAGES) {
+    if (in->pages_used < in->pages) {
         return &in->pool[in->pages_used++];
     }
     struct interp_page *page;
     bool recent;
     do {
-        in->victim = (in->victim + 1) % INTERP_PAGES;
+        in->victim = (in->victim + 1) % in->pages;
         page = &in->pool[in->victim];
         recent = page->recent;
         page->recent = false;
@@ -130,7 +130,7 @@ struct interp_page *interp_page_of(struct interp *in, const struct interp_slot *
 {
     size_t offset = (size_t)((const uint8_t *)slot - (const uint8_t *)in->pool);
     struct interp_page *page = &in->pool[offset / sizeof(struct interp_page)];
-    assert(page < in->pool + INTERP_PAGES && page->host != NULL);
+    assert(page < in->pool + in->pages && page->host != NULL);
     return page;
 }
 
