@@ -277,6 +277,9 @@ static int file_flush(struct block_node *node)
         return 0;
     }
     int64_t result = file_transfer(file, &job, FILE_OP_FLUSH, 0, NULL, 0);
+    if (result == FILE_ERROR_NO_SPACE && file->alignment > 1) {
+        return FILE_ERROR_NO_SPACE; /* there is no page cache that could have dropped anything */
+    }
     if (result < 0) {
         file->flush_failed = true;
     } else {

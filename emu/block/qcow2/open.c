@@ -44,7 +44,7 @@ int qcow2_sync(struct qcow2 *q)
     if (result == 0) {
         result = node_flush(q->file);
     }
-    q->failed = result;
+    q->failed = result == FILE_ERROR_NO_SPACE ? 0 : result; /* the file knows whether it is lost */
     return result;
 }
 
@@ -63,10 +63,14 @@ static int open_change_features(struct qcow2 *q, uint64_t set, uint64_t clear)
     return result;
 }
 
+int qcow2_mark_dirty(struct qcow2 *q, bool dirty)
+{
+    return open_change_features(q, dirty ? INCOMPATIBLE_DIRTY : 0, dirty ? 0 : INCOMPATIBLE_DIRTY);
+}
+
 int qcow2_set_dirty(struct qcow2 *q, bool dirty)
 {
-    int result =
-        open_change_features(q, dirty ? INCOMPATIBLE_DIRTY : 0, dirty ? 0 : INCOMPATIBLE_DIRTY);
+    int result = qcow2_mark_dirty(q, dirty);
     return result == 0 ? qcow2_sync(q) : result;
 }
 

@@ -138,10 +138,14 @@ int qcow2_read_host(struct block_node *host, uint64_t offset, uint64_t size,
 /* Writes the fixed fields of the header as they are in memory: one sector, all or nothing. */
 int qcow2_write_head(struct qcow2 *q);
 
-/* Flushes what guest data and metadata lie in; a failure is remembered. */
+/* Flushes what guest data and metadata lie in. A failure is remembered, but for missing room: then
+ * the file remembers it if what it had taken may be lost. */
 int qcow2_sync(struct qcow2 *q);
 
-/* Sets or clears the dirty bit and makes that stable; nothing for version 2. */
+/* Sets or clears the dirty bit, which the next flush makes stable; nothing for version 2. */
+int qcow2_mark_dirty(struct qcow2 *q, bool dirty);
+
+/* The same, and stable. */
 int qcow2_set_dirty(struct qcow2 *q, bool dirty);
 
 /* The image's metadata makes no sense: marks it corrupt if it may be written, and returns

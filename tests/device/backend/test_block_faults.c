@@ -155,6 +155,38 @@ static void check_all(const struct block_options *options)
     fake_file_reset();
 }
 
+/* What a second flush says after one that failed. */
+static int flush_again(enum block_cache cache, int failure)
+{
+    static const uint8_t zeros[SIZE];
+    const struct block_options options = { .path = "disk", .format = "raw", .cache = cache };
+    uint8_t data[SIZE] = { 1 };
+    fake_file_reset();
+    fake_file_put("disk", zeros, SIZE);
+    b.ctx = aio_context_new("test", NULL);
+    b.pool = thread_pool_new(b.ctx, 2, NULL);
+    b.block = block_open(b.ctx, b.pool, &options, NULL);
+    g_assert_nonnull(b.block);
+    g_assert_cmpint(run(BLOCK_WRITE, data, 0, SIZE), ==, 0);
+    fake_file_fail(FAKE_FILE_FLUSH, 1, failure);
+    g_assert_cmpint(run(BLOCK_FLUSH, NULL, 0, 0), ==, failure);
+    int result = run(BLOCK_FLUSH, NULL, 0, 0);
+    block_close(b.block);
+    thread_pool_free(b.pool);
+    aio_context_unref(b.ctx);
+    fake_file_reset();
+    return result;
+}
+
+/* Only where no page cache can have dropped anything does a flush work again. */
+static void test_flush_again(void)
+{
+    g_assert_cmpint(flush_again(CACHE_WRITEBACK, FILE_ERROR_NO_SPACE), ==, FILE_ERROR_IO);
+    g_assert_cmpint(flush_again(CACHE_WRITEBACK, FILE_ERROR_IO), ==, FILE_ERROR_IO);
+    g_assert_cmpint(flush_again(CACHE_NONE, FILE_ERROR_NO_SPACE), ==, 0);
+    g_assert_cmpint(flush_again(CACHE_NONE, FILE_ERROR_IO), ==, FILE_ERROR_IO);
+}
+
 static void test_raw(void)
 {
     check_all(&(struct block_options){ .path = "disk", .format = "raw" });
@@ -185,6 +217,7 @@ int main(int argc, char **argv)
     g_test_add_func("/faults/raw", test_raw);
     g_test_add_func("/faults/direct", test_direct);
     g_test_add_func("/faults/write-through", test_write_through);
+    g_test_add_func("/faults/flush-again", test_flush_again);
     g_test_add_func("/faults/overlay", test_overlay);
     return g_test_run();
 }
