@@ -87,9 +87,6 @@ static bool named_begin(void *opaque, GError **error)
         .clock_ns = machine_now_ns(save->machine),
         .icount = UINT64_MAX,
     };
-    if (!disks_flush(&save->disks, error)) {
-        return false;
-    }
     for (; save->begun < save->disks.nodes->len; save->begun++) {
         struct disk_call call = { .job = DISK_BEGIN,
                                   .node = save->disks.nodes->pdata[save->begun],

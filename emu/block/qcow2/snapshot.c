@@ -58,11 +58,13 @@ int qcow2_change_begin(struct qcow2 *q)
 {
     int result = qcow2_before_write(q);
     if (result == 0) {
-        result = qcow2_settle(q);
+        result = qcow2_mark_dirty(q, true);
+    }
+    if (result == 0) {
+        result = qcow2_settle(q); /* the mark, too */
     }
     if (result == 0) {
         slice_cache_clear(&q->tables);
-        result = qcow2_set_dirty(q, true);
     }
     return result;
 }
@@ -96,7 +98,7 @@ int qcow2_change_end(struct qcow2 *q, int result, bool flags)
         end = flags ? change_flags(q) : qcow2_settle(q);
     }
     if (end == 0 && !q->lazy) {
-        end = qcow2_set_dirty(q, false);
+        end = qcow2_mark_dirty(q, false); /* if it stays, the next writer repairs nothing */
     }
     q->half_done = q->half_done || end < 0;
     return result < 0 ? result : end;
