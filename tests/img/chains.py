@@ -158,6 +158,41 @@ def test_check():
     check(content("leak.qcow2")[:131072] == b"\1" * 131072, "repaired, and has its data")
 
 
+def test_image_opts():
+    """--image-opts instead of a path: for every verb that opens an image."""
+    def opts(name, *more):
+        return "--image-opts", ",".join(["driver=qcow2", f"file.filename={name}", *more])
+
+    create("-q", "opts,a.qcow2", "1M")
+    name = "opts,,a.qcow2"  # a comma is written twice
+    io("opts,a.qcow2", "write -P 8 0 64k")
+    check(tool.parsed(*IMG, "info", "--output=json", *opts(name))["format"] == "qcow2", "info")
+    good(*IMG, "check", "-q", *opts(name, "cache-size=1M"))
+    good(*IMG, "resize", "-q", *opts(name), "2M")
+    good(*IMG, "snapshot", "-c", "s", *opts(name))
+    good(*IMG, "convert", "-O", "raw", *opts(name, "read-only=on"), "opts.raw")
+    good(*IMG, "compare", *opts(name), "driver=raw,file.driver=file,file.filename=opts.raw")
+    good(*IMG, "compare", *opts(name), "driver=file,filename=opts.raw")
+    for verb in ("map", "measure", "bench", "info"):
+        good(*IMG, verb, *opts(name))
+    good(*IMG, "io", "-c", "read -P 8 0 64k", *opts(name))
+    good(*IMG, "dd", "--image-opts", f"if=driver=qcow2,,file.filename={name}".replace(",,", ",", 1),
+         "of=dd.raw")
+    create("-q", "-b", "opts,a.qcow2", "-F", "qcow2", "opts-top.qcow2")
+    good(*IMG, "rebase", "-u", "-b", "", *opts("opts-top.qcow2", "backing.driver=qcow2",
+                                               f"backing.file.filename={name}"))
+    io("opts-top.qcow2", "read -P 0 0 64k")
+    refused(["mutually exclusive"], "info", "-f", "qcow2", *opts(name))
+    refused(["it is read-only"], "resize", *opts(name, "read-only=on"), "4M")
+    refused(["did you mean 'file.filename'"], "info", "--image-opts", "driver=raw,file.filenam=x")
+    refused(["Unknown file format 'rwa': did you mean 'raw'"], "info", "--image-opts", "driver=rwa")
+    refused(["Say file.filename"], "info", "--image-opts", "driver=raw")
+    refused(["wants either host= or path="], "info", "--image-opts", "driver=nbd")
+    refused(["no --object with id=t"], "info", "--image-opts", "driver=nbd,host=h,tls-creds=t")
+    refused(["there is no 'secret' here"], "info", "--object", "secret,id=s", "x")
+    refused(["no --image-opts"], "create", "--image-opts", "x", "1M")
+
+
 def test_refused():
     create("-q", "-u", "-b", "loop2.qcow2", "-F", "qcow2", "loop1.qcow2", "1M")
     create("-q", "-u", "-b", "loop1.qcow2", "-F", "qcow2", "loop2.qcow2", "1M")
@@ -195,6 +230,6 @@ def test_full_disk():
 
 
 for test in (test_create, test_contents, test_rebase_commit, test_snapshots, test_check,
-             test_refused, test_full_disk):
+             test_image_opts, test_refused, test_full_disk):
     test()
 tool.finish()

@@ -99,6 +99,9 @@ def test_server_certificates():
          f"tls-creds-x509,id=t,endpoint=client,dir={path('nobody')}", "--image-opts",
          f"driver=nbd,path={path('s1')},export=disk,tls-creds=t,tls-hostname=localhost",
          f"driver=raw,file.filename={path('disk')}")
+    good(*IMG, "compare", "--object", f"tls-creds-x509,id=t,endpoint=client,dir={path('nobody')}",
+         "--image-opts", f"driver=nbd,server.type=unix,server.path={path('s1')},export=disk,"
+         "tls-creds=t,tls-hostname=localhost", f"driver=raw,file.filename={path('disk')}")
     refused("not signed by an authority that is believed here", certified("s1", "others"))
     refused("not signed by an authority that is believed on this host", uri("s1"))
     refused("is not for 'elsewhere'", certified("s1", "nobody", "&tls-hostname=elsewhere"))
@@ -123,6 +126,11 @@ def test_server_keys():
     server = serve("s3", "--tls=on", f"--tls-psk={path('keys')}")
     read_by_others(keyed("s3"))
     good("nbdcopy", f"nbd+unix:///disk?socket={path('s3')}", "copy")
+    os.rename(path("keys"), path("keys.psk"))
+    good(*IMG, "info", "--object", f"tls-creds-psk,id=t,endpoint=client,username=alice,"
+         f"dir={tool.folder}", "--image-opts",
+         f"driver=raw,file.driver=nbd,file.path={path('s3')},file.tls-creds=t")
+    os.rename(path("keys.psk"), path("keys"))
     refused("another key for the user 'alice'", keyed("s3", "wrong"))
     refused("another key for the user 'bob'", keyed("s3", "wrong", "bob"))
     refused("has no key for the user 'carl'", keyed("s3", "wrong", "carl"))

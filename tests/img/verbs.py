@@ -150,7 +150,7 @@ def test_usage():
     refused(["did you mean 'convert'"], "convret")
     refused(["did you mean '--backing-chain'"], "info", "--backing-chian", "a.raw")
     refused(["wants a value"], "info", "-f")
-    refused(["no '--image-opts'"], "info", "--image-opts", "driver=raw")
+    refused(["no '--target-image-opts'"], "convert", "--target-image-opts", "driver=raw")
     refused(["there is no image format 'rwa'"], "info", "-f", "rwa", "a.raw")
     refused(["'qcow'", "did you mean 'qcow2'"], "create", "-f", "qcow", "x", "1M")
     refused(["Invalid parameter 'cluster_siez'", "'cluster_size'"], "create", "-f", "raw", "-o",

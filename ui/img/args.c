@@ -22,9 +22,9 @@ void img_args_clear(struct img_args *args)
 /* What other programs' users try: there is no near name, and the reason is another one. */
 static bool option_refused(const char *name, GError **error)
 {
-    static const char *const refused[] = { "object",   "image-opts",   "target-image-opts",
-                                           "bitmaps",  "trace",        "native-aio",
-                                           "misalign", "copy-on-read", NULL };
+    static const char *const refused[] = {
+        "target-image-opts", "bitmaps", "trace", "native-aio", "misalign", "copy-on-read", NULL
+    };
     g_autofree char *bare = g_strndup(name, strcspn(name, "="));
     if (!g_strv_contains(refused, bare)) {
         return false;

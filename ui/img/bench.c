@@ -195,7 +195,7 @@ int img_bench(struct img *img, const char *const *arguments)
     GError *error = NULL;
     img_args_init(&args, options, arguments);
     if (bench_parse(&bench, &args, &error)) {
-        bench.node = img_open(img, bench.path, bench.format, bench.flags, &error);
+        bench.node = img_open_operand(img, bench.path, bench.format, bench.flags, &error);
     }
     int status = bench.node && bench_run(&bench, &error) ? 0 : img_fail(img, error);
     img_args_clear(&args);

@@ -218,7 +218,7 @@ int img_check(struct img *img, const char *const *arguments)
     struct block_node *node = NULL;
     img_args_init(&args, options, arguments);
     if (check_parse(img, &check, &args, &error)) {
-        node = img_open(img, check.path, check.format, check.flags, &error);
+        node = img_open_operand(img, check.path, check.format, check.flags, &error);
     }
     img_args_clear(&args);
     return node ? img_close(img, node, check_node(img, node, &check)) : img_fail(img, error);

@@ -167,7 +167,7 @@ int img_commit(struct img *img, const char *const *arguments)
     img_args_init(&args, options, arguments);
     if (commit_parse(&commit, &args, &error)) {
         unsigned flags = NODE_WRITE | NODE_RELEASE;
-        commit.top = img_open(img, commit.path, commit.format, flags, &error);
+        commit.top = img_open_operand(img, commit.path, commit.format, flags, &error);
     }
     int status = commit.top && commit_do(&commit, &error) ? 0 : img_fail(img, error);
     status = img_close(img, commit.target, status);

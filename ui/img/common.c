@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "emu/block/driver.h"
+#include "ui/img/image_opts.h"
 #include "ui/img/parts.h"
 #include "ui/units.h"
 #include "ui/usage.h"
@@ -56,11 +57,24 @@ struct block_node *img_open(struct img *img, const char *path, const char *forma
     return node;
 }
 
-struct block_node *img_open_read(struct img *img, const char *path, const char *format, bool share,
-                                 GError **error)
+struct block_node *img_open_operand(struct img *img, const char *operand, const char *format,
+                                    unsigned flags, GError **error)
+{
+    if (!img->image_opts) {
+        return img_open(img, operand, format, flags, error);
+    }
+    if (format) {
+        usage_error(error, "--image-opts and --format are mutually exclusive");
+        return NULL;
+    }
+    return img_open_options(img, operand, flags, error);
+}
+
+struct block_node *img_open_read(struct img *img, const char *operand, const char *format,
+                                 bool share, GError **error)
 {
     unsigned flags = img->source_cache | (share ? NODE_FORCE_SHARE : 0u);
-    return img_open(img, path, format, flags, error);
+    return img_open_operand(img, operand, format, flags, error);
 }
 
 int img_close(struct img *img, struct block_node *node, int status)

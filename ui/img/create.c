@@ -58,7 +58,7 @@ static bool create_look(struct img *img, struct create *create, GError **error)
     g_autofree char *path =
         beside ? g_build_filename(folder, node->backing_path, NULL) : g_strdup(node->backing_path);
     GError *why = NULL;
-    struct block_node *backing = img_open_read(img, path, node->backing_format, true, &why);
+    struct block_node *backing = img_open(img, path, node->backing_format, NODE_FORCE_SHARE, &why);
     if (!backing) {
         g_propagate_prefixed_error(error, why, "%s: Could not open backing image: ", node->path);
         return false;

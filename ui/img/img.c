@@ -7,6 +7,7 @@
 
 #include "emu/block/driver.h"
 #include "platform/socket.h"
+#include "ui/img/image_opts.h"
 #include "ui/img/parts.h"
 #include "ui/usage.h"
 #include "ui/verbs.h"
@@ -107,6 +108,12 @@ static bool img_start(struct img *img, GError **error)
     return img->pool;
 }
 
+static bool common_allowed(const struct img *img, const struct img_verb *verb, GError **error)
+{
+    return !img->image_opts || verb->fn != img_create ||
+           usage_error(error, "create makes a file at a path: it has no --image-opts");
+}
+
 static int img_run(struct img *img, const struct img_verb *verb, const char *const *arguments)
 {
     struct run run = { .img = img, .verb = verb, .arguments = arguments };
@@ -115,9 +122,13 @@ static int img_run(struct img *img, const struct img_verb *verb, const char *con
         printf("usage: %s %s %s\n%s\n", img->program, verb->name, verb->parameters, verb->help);
         return 0;
     }
-    if (!img_start(img, &error)) {
+    g_autoptr(GPtrArray) rest = g_ptr_array_new();
+    if (!img_common_options(img, arguments, rest, &error) || !common_allowed(img, verb, &error) ||
+        !img_start(img, &error)) {
+        img_common_clear(img);
         return img_fail(img, error);
     }
+    run.arguments = (const char *const *)rest->pdata;
     if (verb->loop) {
         run_verb(&run);
     } else {
@@ -125,6 +136,7 @@ static int img_run(struct img *img, const struct img_verb *verb, const char *con
     }
     thread_pool_free(img->pool);
     aio_context_unref(img->ctx);
+    img_common_clear(img);
     if (fflush(stdout) != 0) {
         int status = img_error(img, "cannot write the output: %s", g_strerror(errno));
         return MAX(run.status, status);

@@ -177,12 +177,8 @@ int img_info(struct img *img, const char *const *arguments)
     struct block_node *node = NULL;
     img_args_init(&args, options, arguments);
     if (info_parse(&info, &args, &error)) {
-        const struct node_options how = {
-            .path = info.path,
-            .format = info.format,
-            .flags = (info.share ? NODE_FORCE_SHARE : 0u) | (info.chain ? 0u : NODE_NO_BACKING),
-        };
-        node = node_open(img->ctx, img->pool, &how, &error);
+        unsigned flags = (info.share ? NODE_FORCE_SHARE : 0u) | (info.chain ? 0u : NODE_NO_BACKING);
+        node = img_open_operand(img, info.path, info.format, flags, &error);
     }
     img_args_clear(&args);
     return node ? img_close(img, node, info_print(img, &info, node)) : img_fail(img, error);

@@ -73,7 +73,7 @@ bool io_open_image(struct io *io, const char *path, const char *format, unsigned
                    bool overlay, GError **error)
 {
     unsigned below = overlay ? flags & ~(unsigned)NODE_WRITE : flags;
-    io->node = img_open(io->img, path, format, below, error);
+    io->node = img_open_operand(io->img, path, format, below, error);
     if (io->node && overlay) {
         io->node = node_open_overlay(io->node);
     }

@@ -22,6 +22,8 @@ struct img {
     struct aio_context *ctx;
     struct thread_pool *pool;
     unsigned source_cache; /* -T: flags for opening what is only read */
+    bool image_opts;       /* --image-opts: operands are options, not paths */
+    GPtrArray *objects;    /* --object: image_opts.c's */
     bool quiet;            /* -q: nothing but errors */
     bool progress;
     int progress_shown; /* in hundredths of a percent */
@@ -64,9 +66,13 @@ bool img_format_creates(const char *name, GError **error);
 struct block_node *img_open(struct img *img, const char *path, const char *format, unsigned flags,
                             GError **error);
 
-/* Opens to read in any case, also an image in use when `share` says so (-U). */
-struct block_node *img_open_read(struct img *img, const char *path, const char *format, bool share,
-                                 GError **error);
+/* Opens what an operand names: a path, or options with --image-opts. */
+struct block_node *img_open_operand(struct img *img, const char *operand, const char *format,
+                                    unsigned flags, GError **error);
+
+/* The same to read in any case, also an image in use when `share` says so (-U). */
+struct block_node *img_open_read(struct img *img, const char *operand, const char *format,
+                                 bool share, GError **error);
 
 /* Closes; the error of the last writes, if there was none before. `status` is what it was so far;
  * returns what it is now. Accepts NULL. */

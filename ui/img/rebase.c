@@ -129,7 +129,7 @@ static bool new_base_open(struct rebase *rebase, GError **error)
                            rebase->base);
     }
     g_autofree char *path = node_resolve_path(rebase->node, rebase->base);
-    rebase->new_base = img_open_read(rebase->img, path, rebase->base_format, true, &why);
+    rebase->new_base = img_open(rebase->img, path, rebase->base_format, NODE_FORCE_SHARE, &why);
     if (!rebase->new_base) {
         g_propagate_prefixed_error(error, why, "Could not open new backing file: ");
     }
@@ -166,7 +166,7 @@ int img_rebase(struct img *img, const char *const *arguments)
     img_args_init(&args, options, arguments);
     if (rebase_parse(&rebase, &args, &error)) {
         unsigned flags = NODE_WRITE | rebase.cache | (rebase.trust ? NODE_NO_BACKING : 0u);
-        rebase.node = img_open(img, rebase.path, rebase.format, flags, &error);
+        rebase.node = img_open_operand(img, rebase.path, rebase.format, flags, &error);
     }
     int status = rebase.node && rebase_do(&rebase, &error) ? 0 : img_fail(img, error);
     status = img_close(img, rebase.new_base, status);

@@ -122,7 +122,7 @@ int img_resize(struct img *img, const char *const *arguments)
     g_ptr_array_add(all, NULL);
     img_args_init(&args, options, (const char *const *)all->pdata);
     if (resize_parse(img, &resize, &args, size, &error)) {
-        node = img_open(img, resize.path, resize.format, NODE_WRITE, &error);
+        node = img_open_operand(img, resize.path, resize.format, NODE_WRITE, &error);
     }
     bool done = node && resize_node(img, &resize, node, &error);
     img_args_clear(&args);

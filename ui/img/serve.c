@@ -108,7 +108,7 @@ static void serve_open(void *opaque)
 {
     struct serve *serve = opaque;
     unsigned flags = serve->cache | (serve->read_only ? 0u : NODE_WRITE | NODE_RELEASE);
-    serve->node = img_open(serve->img, serve->path, serve->format, flags, &serve->error);
+    serve->node = img_open_operand(serve->img, serve->path, serve->format, flags, &serve->error);
 }
 
 static void serve_close(void *opaque)

@@ -98,8 +98,8 @@ int img_snapshot(struct img *img, const char *const *arguments)
     img_args_init(&args, options, arguments);
     if (snapshot_parse(img, &snapshot, &args, &error)) {
         unsigned flags = snapshot.action == 'l' ? NODE_NO_BACKING : NODE_WRITE | NODE_RELEASE;
-        node = img_open(img, snapshot.path, snapshot.format,
-                        flags | (snapshot.share ? NODE_FORCE_SHARE : 0u), &error);
+        node = img_open_operand(img, snapshot.path, snapshot.format,
+                                flags | (snapshot.share ? NODE_FORCE_SHARE : 0u), &error);
     }
     bool done = node && snapshot_do(&snapshot, node, out, &error);
     img_args_clear(&args);
