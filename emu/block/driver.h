@@ -93,6 +93,9 @@ struct block_driver {
     bool (*change_backing)(struct block_node *node, const char *path, const char *format,
                            GError **error);
 
+    /* Changes what the image is; the disk stays. NULL: nothing can be changed. */
+    bool (*amend)(struct block_node *node, const struct node_amend *change, GError **error);
+
     /* Bytes a new image of `size` needs: with `data_size` of it written, and with all. NULL: - */
     bool (*measure)(const struct node_create *options, uint64_t data_size, uint64_t *ret_required,
                     uint64_t *ret_full, GError **error);

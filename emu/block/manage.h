@@ -62,6 +62,13 @@ struct node_create {
     bool data_file_raw;
 };
 
+/* What an image shall be instead of what it is. */
+struct node_amend {
+    const char *compat; /* NULL: as it is */
+    bool set_lazy;      /* lazy_refcounts changes, too */
+    bool lazy_refcounts;
+};
+
 /* The driver of that name, NULL if there is none. No coroutine needed. */
 const struct block_driver *block_driver_find(const char *name);
 

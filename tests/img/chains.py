@@ -193,6 +193,37 @@ def test_image_opts():
     refused(["no --image-opts"], "create", "--image-opts", "x", "1M")
 
 
+def test_amend():
+    create("-q", "-b", "base.qcow2", "-F", "qcow2", "-o", "compat=0.10,cluster_size=512",
+           "amend.qcow2")
+    io("amend.qcow2", "write -P 6 0 64k")
+    before = content("amend.qcow2")
+    good(*IMG, "amend", "-f", "qcow2", "-o", "compat=1.1,lazy_refcounts=on", "amend.qcow2")
+    data = info("amend.qcow2")["format-specific"]["data"]
+    check((data["compat"], data["lazy-refcounts"]) == ("1.1", True), data)
+    check(info("amend.qcow2")["backing-filename"] == "base.qcow2", "keeps its backing file")
+    check(content("amend.qcow2") == before, "and what it shows")
+    io("amend.qcow2", "write -P 7 1M 64k", "discard 0 512")
+    good(*IMG, "check", "-q", "amend.qcow2")
+    good(*IMG, "amend", "-o", "lazy_refcounts=off,size=8M", "amend.qcow2")
+    after = info("amend.qcow2")
+    check(after["virtual-size"] == 8 * MIB, after)
+    check(not after["format-specific"]["data"]["lazy-refcounts"] and not after["dirty-flag"], after)
+    good(*IMG, "amend", "-o", "backing_file=", "amend.qcow2")
+    check("backing-filename" not in info("amend.qcow2"), "on nothing")
+    good(*IMG, "check", "-q", "amend.qcow2")
+    check("lazy_refcounts=<bool" in good(*IMG, "amend", "-o", "help"), "-o help")
+    unchanged = tool.read("amend.qcow2")
+    for options, words in (("compat=0.10", "makes a new image"), ("compat=2", "0.10 or 1.1"),
+                           ("cluster_size=4k", "cannot be changed"),
+                           ("size=1M", "resize --shrink"), ("backing_fmt=raw", "goes only with"),
+                           ("backing_file=x", "backing_fmt=")):
+        refused([words], "amend", "-o", options, "amend.qcow2")
+    check(tool.read("amend.qcow2") == unchanged, "refused: nothing changed")
+    refused(["Must specify options"], "amend", "amend.qcow2")
+    refused(["does not support option amendment"], "amend", "-f", "raw", "-o", "size=1M", "dd.raw")
+
+
 def test_refused():
     create("-q", "-u", "-b", "loop2.qcow2", "-F", "qcow2", "loop1.qcow2", "1M")
     create("-q", "-u", "-b", "loop1.qcow2", "-F", "qcow2", "loop2.qcow2", "1M")
@@ -230,6 +261,6 @@ def test_full_disk():
 
 
 for test in (test_create, test_contents, test_rebase_commit, test_snapshots, test_check,
-             test_image_opts, test_refused, test_full_disk):
+             test_image_opts, test_amend, test_refused, test_full_disk):
     test()
 tool.finish()

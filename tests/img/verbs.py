@@ -151,6 +151,8 @@ def test_usage():
     refused(["did you mean '--backing-chain'"], "info", "--backing-chian", "a.raw")
     refused(["wants a value"], "info", "-f")
     refused(["no '--target-image-opts'"], "convert", "--target-image-opts", "driver=raw")
+    refused(["'--bitmaps' here: persistent bitmaps"], "convert", "--bitmaps", "a.raw", "b.raw")
+    refused(["does not keep persistent bitmaps"], "bitmap", "--add", "a.raw", "b")
     refused(["there is no image format 'rwa'"], "info", "-f", "rwa", "a.raw")
     refused(["'qcow'", "did you mean 'qcow2'"], "create", "-f", "qcow", "x", "1M")
     refused(["Invalid parameter 'cluster_siez'", "'cluster_size'"], "create", "-f", "raw", "-o",

@@ -22,16 +22,24 @@ void img_args_clear(struct img_args *args)
 /* What other programs' users try: there is no near name, and the reason is another one. */
 static bool option_refused(const char *name, GError **error)
 {
-    static const char *const refused[] = {
-        "target-image-opts", "bitmaps", "trace", "native-aio", "misalign", "copy-on-read", NULL
+    static const struct {
+        const char *name, *why;
+    } refused[] = {
+        { "target-image-opts", "name the target by its path, and its format with -O" },
+        { "bitmaps", "persistent bitmaps are not copied" },
+        { "skip-broken-bitmaps", "persistent bitmaps are not copied" },
+        { "native-aio", "the best way of the host is taken in any case" },
+        { "rate-limit", "copies are made as fast as they can be" },
+        { "trace", "there are no trace events" },
     };
-    g_autofree char *bare = g_strndup(name, strcspn(name, "="));
-    if (!g_strv_contains(refused, bare)) {
-        return false;
+    size_t size = strcspn(name, "=");
+    for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
+        if (strncmp(name, refused[i].name, size) == 0 && refused[i].name[size] == '\0') {
+            usage_error(error, "there is no '--%s' here: %s", refused[i].name, refused[i].why);
+            return true;
+        }
     }
-    usage_error(error, "there is no '--%s' here: name the image by its path and its format with -f",
-                bare);
-    return true;
+    return false;
 }
 
 static int option_unknown(const struct img_args *args, const char *text, GError **error)

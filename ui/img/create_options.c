@@ -158,6 +158,13 @@ bool img_create_options_add(struct img_create_options *options, const char *text
     return true;
 }
 
+const char *img_create_options_given(const struct img_create_options *options, const char *name)
+{
+    const struct row *row = row_find(name, NULL);
+    assert(row);
+    return options->given[row - rows];
+}
+
 static unsigned format_bit(const char *format)
 {
     return strcmp(format, "qcow2") == 0 ? OF_QCOW2 : OF_RAW;

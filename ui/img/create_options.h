@@ -29,6 +29,9 @@ bool img_create_options_add(struct img_create_options *options, const char *text
 bool img_create_options_check(const struct img_create_options *options, const char *format,
                               GError **error);
 
+/* What was given for an option, NULL if nothing. */
+const char *img_create_options_given(const struct img_create_options *options, const char *name);
+
 /* Prints what there is for `format`; returns the exit status. */
 int img_create_options_help(const struct img *img, const char *format);
 

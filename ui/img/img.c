@@ -16,6 +16,8 @@
 #define WORKERS_MAX 16
 
 const struct img_verb img_verbs[] = {
+    { "amend", "[-p] [-f FORMAT] -o OPTIONS FILE", "change version, features, backing file, size",
+      img_amend, false },
     { "bench", "[-w] [-c COUNT] [-d DEPTH] [-s SIZE] [OPTION...] FILE", "measure requests",
       img_bench, false },
     { "check", "[-r leaks|all] [-f FORMAT] [--output=json] FILE", "look for damage, repair it",
@@ -87,6 +89,10 @@ static int img_unknown(const struct img *img, const char *name)
 {
     const char *names[G_N_ELEMENTS(img_verbs)] = { NULL };
     GError *error = NULL;
+    if (strcmp(name, "bitmap") == 0) {
+        return img_error(img, "there is no 'bitmap' here: whoever writes to an image with this "
+                              "program does not keep persistent bitmaps up to date");
+    }
     for (size_t i = 0; img_verbs[i].name; i++) {
         names[i] = img_verbs[i].name;
     }

@@ -106,6 +106,9 @@ void img_print_json(void *value);
 
 /* The verbs. */
 
+/* Changes what an image is. */
+int img_amend(struct img *img, const char *const *arguments);
+
 /* Makes an image. */
 int img_create(struct img *img, const char *const *arguments);
 

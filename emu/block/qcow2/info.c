@@ -1,4 +1,4 @@
-/* What an image says of itself, and another name for its backing file. */
+/* What an image says of itself. */
 #include <string.h>
 
 #include <jansson.h>
@@ -82,65 +82,4 @@ void qcow2_info(struct block_node *node, struct node_info *ret_info)
         ret_info->full_backing_path = node_resolve_path(node, q->backing_name);
         ret_info->backing_format = g_strdup(q->backing_format);
     }
-}
-
-/* The new first cluster; the sector with the fixed fields comes last. */
-static int backing_store(struct qcow2 *q, const struct qcow2_header *header, uint8_t *cluster)
-{
-    int result = 0;
-    if (q->cluster_size > QCOW2_HEAD) {
-        result =
-            node_write(q->file, QCOW2_HEAD, cluster + QCOW2_HEAD, q->cluster_size - QCOW2_HEAD, 0);
-    }
-    if (result == 0) {
-        result = qcow2_sync(q);
-    }
-    if (result == 0) {
-        result = node_write(q->file, 0, cluster, QCOW2_HEAD, 0);
-    }
-    if (result == 0) {
-        q->header = *header;
-        memcpy(q->head, cluster, QCOW2_HEAD);
-        result = qcow2_sync(q);
-    }
-    return result;
-}
-
-bool qcow2_change_backing(struct block_node *node, const char *path, const char *format,
-                          GError **error)
-{
-    struct qcow2 *q = node_instance(node);
-    struct qcow2_header header;
-    bool raw = (q->header.autoclear & AUTOCLEAR_RAW_DATA) != 0, fits = true;
-    if (raw && *path != '\0') {
-        return host_error_set(error, HOST_ERROR_UNSUPPORTED,
-                              "%s: with a raw external data file there can be no backing file",
-                              node_path(node));
-    }
-    g_autofree uint8_t *old = g_malloc(q->cluster_size), *new = g_malloc(q->cluster_size);
-    struct host_vec vec = { old, q->cluster_size };
-    co_rwlock_wrlock(&q->gate);
-    int result = qcow2_before_write(q);
-    if (result == 0) {
-        result = qcow2_read_host(q->file, 0, q->cluster_size, &vec, 1);
-    }
-    if (result == 0) {
-        header = q->header;
-        fits = qcow2_header_build(&header, old, path, *path != '\0' ? format : NULL, q->data_name,
-                                  new, q->cluster_size);
-        result = fits ? backing_store(q, &header, new) : 0;
-    }
-    if (result == 0 && fits) {
-        g_free(q->backing_name);
-        g_free(q->backing_format);
-        q->backing_name = *path != '\0' ? g_strdup(path) : NULL;
-        q->backing_format = *path != '\0' ? g_strdup(format) : NULL;
-    }
-    co_rwlock_unlock(&q->gate);
-    if (!fits) {
-        return host_error_set(error, HOST_ERROR_TOO_LARGE,
-                              "%s: the name of the backing file does not fit into the header",
-                              node_path(node));
-    }
-    return result == 0 || qcow2_fails(q, result, "change the backing file", error);
 }

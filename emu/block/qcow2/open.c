@@ -370,6 +370,7 @@ const struct block_driver block_qcow2_driver = {
     .info = qcow2_info,
     .check = qcow2_check,
     .change_backing = qcow2_change_backing,
+    .amend = qcow2_amend,
     .measure = qcow2_measure,
     .snapshot_list = qcow2_snapshot_list,
     .snapshot_create = qcow2_snapshot_create,

@@ -385,6 +385,9 @@ int qcow2_check(struct block_node *node, struct node_check *check, GError **erro
 bool qcow2_change_backing(struct block_node *node, const char *path, const char *format,
                           GError **error);
 
+/* Changes version or features. */
+bool qcow2_amend(struct block_node *node, const struct node_amend *change, GError **error);
+
 /* How large a new image would be. */
 bool qcow2_measure(const struct node_create *options, uint64_t data_size, uint64_t *ret_required,
                    uint64_t *ret_full, GError **error);
