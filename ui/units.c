@@ -7,7 +7,8 @@
 static const struct {
     char letter;
     unsigned shift;
-} suffixes[] = { { 'B', 0 }, { 'K', 10 }, { 'M', 20 }, { 'G', 30 }, { 'T', 40 }, { 'P', 50 } };
+} suffixes[] = { { 'B', 0 },  { 'K', 10 }, { 'M', 20 }, { 'G', 30 },
+                 { 'T', 40 }, { 'P', 50 }, { 'E', 60 } };
 
 /* "", "G", "GB", "GiB", any case. */
 static bool unit_parse(const char *text, uint64_t unit, uint64_t *ret_unit)

@@ -253,6 +253,9 @@ def test_full_disk():
     refused(["half.qcow2", "no space is left", "is removed"], "convert", "-f", "raw", "-O", "qcow2",
             "big.raw", "half.qcow2", preexec_fn=limits)
     check(not tool.exists("half.qcow2"), "half an image is removed")
+    refused(["no space is left", "is removed"], "create", "-f", "qcow2", "-o",
+            "preallocation=full", "half.qcow2", "4M", preexec_fn=limits)
+    check(not tool.exists("half.qcow2"), "half an image is removed")
     create("-q", "full.qcow2", "4M")
     refused(["no space is left"], "io", "-f", "qcow2", "-c", "write -P 1 0 4M", "full.qcow2",
             preexec_fn=limits)

@@ -173,6 +173,8 @@ def test_messages():
     refused(["raw image, which has no internal snapshots"], "snapshot", "-f", "raw", "-c", "x",
             "a.raw")
     refused(["no backing file"], "rebase", "-f", "raw", "-b", "", "a.raw")
+    refused(["'zero' has 0 bytes"], "bench", "-f", "raw", "zero")
+    refused(["'folder' is a directory"], "convert", "-f", "raw", "a.raw", "folder")
     if not WINDOWS:
         os.mkfifo(os.path.join(tool.folder, "fifo"))
         refused(["'fifo' is a pipe"], "info", "fifo")
@@ -184,8 +186,16 @@ def test_in_use():
     with open(os.path.join(tool.folder, "said"), "wb") as out:
         server = tool.start(*IMG, "serve", "-f", "raw", "-p", "0", "a.raw", stdout=out,
                             ready=lambda child: tool.read("said").endswith(b"\n"))
-    refused(["a.raw"], "resize", "-f", "raw", "a.raw", "2M")
-    check(len(tool.read("a.raw")) == MIB, "in use: nothing changed")
+    before = tool.read("a.raw")
+    tool.write("b9.raw", random.randbytes(MIB))
+    for command in (["resize", "-f", "raw", "a.raw", "2M"], ["create", "a.raw", "2M"],
+                    ["dd", "-f", "raw", "if=b9.raw", "of=a.raw"],
+                    ["convert", "-f", "raw", "b9.raw", "a.raw"],
+                    ["convert", "-n", "-f", "raw", "-O", "raw", "b9.raw", "a.raw"],
+                    ["convert", "-f", "raw", "-O", "qcow2", "b9.raw", "a.raw"]):
+        refused(["a.raw"], *command)
+    refused(["a.raw", "-U reads it"], "info", "a.raw")
+    check(tool.read("a.raw") == before, "in use: nothing changed")
     server.kill()
     server.wait()
 

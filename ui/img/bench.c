@@ -159,6 +159,13 @@ static void bench_worker(void *opaque)
 
 static bool bench_run(struct bench *bench, GError **error)
 {
+    uint64_t size = node_size(bench->node);
+    if (size < bench->buffer || bench->offset > size - bench->buffer) {
+        return usage_error(error,
+                           "'%s' has %" PRIu64 " bytes: no request of %" PRIu64
+                           " bytes fits at offset %" PRIu64,
+                           bench->path, size, bench->buffer, bench->offset);
+    }
     co_queue_init(&bench->quiet);
     bench->at = bench->offset;
     img_say(bench->img,

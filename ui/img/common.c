@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "emu/block/driver.h"
+#include "platform/error.h"
 #include "ui/img/image_opts.h"
 #include "ui/img/parts.h"
 #include "ui/units.h"
@@ -33,6 +34,28 @@ bool img_format_creates(const char *name, GError **error)
                       usage_error(error, "Format '%s' does not support image creation", name));
 }
 
+bool img_make(struct img *img, const char *format, const struct node_create *create, GError **error)
+{
+    enum host_file_type type;
+    bool existed = host_file_type(create->path, &type, NULL);
+    if (node_create(img->ctx, img->pool, format, create, error)) {
+        return true;
+    }
+    if (!existed) {
+        img_unmake(create->path);
+    }
+    return false;
+}
+
+void img_unmake(const char *path)
+{
+    enum host_file_type type;
+    if (host_file_type(path, &type, NULL) && type == HOST_FILE_REGULAR) {
+        host_file_remove(path, NULL);
+        fprintf(stderr, "'%s' was not finished and is removed.\n", path);
+    }
+}
+
 /* A guest that wrote another format's header to its raw disk must not choose what is opened. */
 static void probed_warn(const struct img *img, const char *path)
 {
@@ -57,17 +80,38 @@ struct block_node *img_open(struct img *img, const char *path, const char *forma
     return node;
 }
 
+/* What to do about an image that cannot be had. */
+static void open_hint(GError *error, unsigned flags)
+{
+    const char *hint = NULL;
+    if (g_error_matches(error, host_error_quark(), HOST_ERROR_IN_USE)) {
+        hint = flags & NODE_WRITE ? "; wait for its end, or end it" : "; -U reads it all the same";
+    } else if (g_error_matches(error, host_error_quark(), HOST_ERROR_DENIED) &&
+               (flags & NODE_WRITE)) {
+        hint = "; make it writable first";
+    }
+    if (hint) {
+        char *text = g_strconcat(error->message, hint, NULL);
+        g_free(error->message);
+        error->message = text;
+    }
+}
+
 struct block_node *img_open_operand(struct img *img, const char *operand, const char *format,
                                     unsigned flags, GError **error)
 {
-    if (!img->image_opts) {
-        return img_open(img, operand, format, flags, error);
-    }
-    if (format) {
+    if (img->image_opts && format) {
         usage_error(error, "--image-opts and --format are mutually exclusive");
         return NULL;
     }
-    return img_open_options(img, operand, flags, error);
+    GError *why = NULL;
+    struct block_node *node = img->image_opts ? img_open_options(img, operand, flags, &why)
+                                              : img_open(img, operand, format, flags, &why);
+    if (!node) {
+        open_hint(why, flags);
+        g_propagate_error(error, why);
+    }
+    return node;
 }
 
 struct block_node *img_open_read(struct img *img, const char *operand, const char *format,

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "emu/block/driver.h"
-#include "platform/file.h"
 #include "platform/process.h"
 #include "ui/img/args.h"
 #include "ui/img/copy.h"
@@ -155,8 +154,8 @@ static bool target_create(struct img *img, struct convert *convert, GError **err
         create->size = copy_size(&convert->copy);
     }
     GError *why = NULL;
-    convert->created = true;
-    if (!node_create(img->ctx, img->pool, convert->target_format, create, &why)) {
+    convert->created = img_make(img, convert->target_format, create, &why);
+    if (!convert->created) {
         g_propagate_prefixed_error(error, why, "%s: error while converting %s: ", convert->target,
                                    convert->target_format);
         return false;
@@ -210,18 +209,7 @@ static bool target_open(struct img *img, struct convert *convert, GError **error
     return !copy->compressed || target_compressed(convert, copy->target, error);
 }
 
-/* Half an image must not be taken for a whole one. */
-static void target_remove(const struct convert *convert)
-{
-    enum host_file_type type;
-    if (convert->created && host_file_type(convert->target, &type, NULL) &&
-        type == HOST_FILE_REGULAR) {
-        host_file_remove(convert->target, NULL);
-        fprintf(stderr, "'%s' was not finished and is removed.\n", convert->target);
-    }
-}
-
-/* Ctrl-C leaves no half image either. */
+/* Ctrl-C leaves no half image. */
 static void convert_quit(void *opaque)
 {
     struct convert *convert = opaque;
@@ -242,8 +230,8 @@ static int convert_do(struct img *img, struct convert *convert, const struct img
         node_close(convert->sources->pdata[i]);
     }
     host_on_quit(NULL, NULL);
-    if (status) {
-        target_remove(convert);
+    if (status && convert->created) { /* half an image must not be taken for a whole one */
+        img_unmake(convert->target);
     }
     return status;
 }

@@ -117,7 +117,7 @@ int img_create(struct img *img, const char *const *arguments)
         status = img_fail(img, error);
     } else {
         img_create_options_print(img, &create.options, create.format);
-        if (!node_create(img->ctx, img->pool, create.format, &create.options.create, &error)) {
+        if (!img_make(img, create.format, &create.options.create, &error)) {
             status = img_fail(img, error);
         }
     }

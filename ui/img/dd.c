@@ -117,7 +117,7 @@ static bool dd_do(struct dd *dd, GError **error)
         return usage_error(error, "'%s' is the source and the target: name another target",
                            dd->from);
     }
-    if (!node_create(dd->img->ctx, dd->img->pool, dd->target_format, &create, error)) {
+    if (!img_make(dd->img, dd->target_format, &create, error)) {
         return false;
     }
     dd->target = img_open(dd->img, dd->to, dd->target_format, NODE_WRITE, error);

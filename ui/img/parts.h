@@ -62,6 +62,14 @@ const struct block_driver *img_format(const char *name, GError **error);
 /* Whether images of a format can be made; false and `error` if not. */
 bool img_format_creates(const char *name, GError **error);
 
+/* Makes an image. False and `error` if not: then a file that was not there before is not there
+ * now. */
+bool img_make(struct img *img, const char *format, const struct node_create *create,
+              GError **error);
+
+/* Removes a file that was not finished; nothing but regular files. */
+void img_unmake(const char *path);
+
 /* Opens an image; NULL and `error` name it and why. `format` may be NULL. */
 struct block_node *img_open(struct img *img, const char *path, const char *format, unsigned flags,
                             GError **error);
