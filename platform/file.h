@@ -119,7 +119,8 @@ int64_t host_file_changed_us(const char *path);
 /* Whether two paths lead to the same file; false also if one leads nowhere. */
 bool host_file_same(const char *a, const char *b);
 
-/* Renames; a file that `to` names is replaced. Both in one folder, or at least on one volume. */
+/* Renames; a file that `to` names is replaced. Both in one folder, or at least on one volume. The
+ * name survives a power cut, as far as the host can promise; false also if only that failed. */
 bool host_file_rename(const char *from, const char *to, GError **error);
 
 /* Removes a file or an empty folder. */

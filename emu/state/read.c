@@ -10,7 +10,8 @@
 #include "emu/state/parallel.h"
 #include "emu/state/section.h"
 
-#define ABOUT_MAX (1u << 20)
+#define ABOUT_MAX  (1u << 20)
+#define AHEAD_SIZE 16384u /* most sections are small: many of them come with one call */
 
 struct load {
     const struct state_source *source;
@@ -18,6 +19,9 @@ struct load {
     uint64_t at;
     uint32_t sections;
     bool ended;
+    uint64_t ahead_at;
+    size_t ahead_size;
+    uint8_t ahead[AHEAD_SIZE];
 };
 
 static bool damaged(GError **error, const char *what)
@@ -25,14 +29,45 @@ static bool damaged(GError **error, const char *what)
     return state_fail(error, STATE_ERROR_DAMAGED, "it is damaged: %s", what);
 }
 
+static bool load_read(struct load *load, void *data, size_t size, uint64_t at, GError **error)
+{
+    return load->source->read(load->source->opaque, data, size, at, error);
+}
+
+/* What of it has been read ahead; bytes. */
+static size_t load_ahead(const struct load *load, void *data, size_t size)
+{
+    uint64_t skip = load->at - load->ahead_at;
+    if (load->at < load->ahead_at || skip >= load->ahead_size) {
+        return 0;
+    }
+    size_t here = MIN(size, load->ahead_size - (size_t)skip);
+    memcpy(data, load->ahead + skip, here);
+    return here;
+}
+
 static bool load_bytes(struct load *load, void *data, size_t size, GError **error)
 {
     if (size > load->source->size - load->at) {
         return damaged(error, "it is not all there");
     }
-    bool ok = load->source->read(load->source->opaque, data, size, load->at, error);
-    load->at += size;
-    return ok;
+    size_t had = load_ahead(load, data, size);
+    uint8_t *to = (uint8_t *)data + had;
+    size_t left = size - had;
+    load->at += had;
+    if (left >= AHEAD_SIZE && !load_read(load, to, left, load->at, error)) {
+        return false;
+    }
+    if (left > 0 && left < AHEAD_SIZE) {
+        load->ahead_at = load->at;
+        load->ahead_size = (size_t)MIN(AHEAD_SIZE, load->source->size - load->at);
+        if (!load_read(load, load->ahead, load->ahead_size, load->at, error)) {
+            return false;
+        }
+        memcpy(to, load->ahead, left);
+    }
+    load->at += left;
+    return true;
 }
 
 static bool load_head(struct load *load, GError **error)

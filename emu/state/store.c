@@ -4,16 +4,18 @@
 #include "platform/error.h"
 #include "platform/file.h"
 
+#define GATHER_SIZE 262144u
+
 struct state_store {
     struct host_file *file;
     char *path, *beside;
     uint64_t at;
+    GByteArray *gathered; /* not written yet: most sections are small */
     struct state_sink sink;
 };
 
-static bool store_write(void *opaque, const void *data, size_t size, GError **error)
+static bool store_put(struct state_store *store, const void *data, size_t size, GError **error)
 {
-    struct state_store *store = opaque;
     int64_t written = host_file_write(store->file, data, size, store->at);
     store->at += size;
     if (written == FILE_ERROR_NO_SPACE) {
@@ -22,6 +24,23 @@ static bool store_write(void *opaque, const void *data, size_t size, GError **er
     }
     return written == (int64_t)size ||
            host_error_set(error, HOST_ERROR_OTHER, "cannot write '%s'", store->path);
+}
+
+static bool store_put_gathered(struct state_store *store, GError **error)
+{
+    bool ok = store_put(store, store->gathered->data, store->gathered->len, error);
+    g_byte_array_set_size(store->gathered, 0);
+    return ok;
+}
+
+static bool store_write(void *opaque, const void *data, size_t size, GError **error)
+{
+    struct state_store *store = opaque;
+    if (size < GATHER_SIZE) {
+        g_byte_array_append(store->gathered, data, (guint)size);
+        return store->gathered->len < GATHER_SIZE || store_put_gathered(store, error);
+    }
+    return store_put_gathered(store, error) && store_put(store, data, size, error);
 }
 
 struct state_store *state_store_new(const char *path, GError **error)
@@ -34,6 +53,7 @@ struct state_store *state_store_new(const char *path, GError **error)
     }
     struct state_store *store = g_new0(struct state_store, 1);
     store->path = g_strdup(path);
+    store->gathered = g_byte_array_new();
     store->beside = g_strdup_printf("%s.%08x.tmp", path, g_random_int());
     store->sink = (struct state_sink){ store_write, store };
     store->file = host_file_open(store->beside,
@@ -52,8 +72,10 @@ const struct state_sink *state_store_sink(struct state_store *store)
 
 bool state_store_keep(struct state_store *store, GError **error)
 {
-    bool kept = host_file_flush(store->file) == 0 ||
-                host_error_set(error, HOST_ERROR_OTHER, "cannot write '%s'", store->path);
+    bool kept =
+        store_put_gathered(store, error) &&
+        (host_file_flush(store->file) == 0 ||
+         host_error_set(error, HOST_ERROR_OTHER, "cannot write '%s'", store->path));
     g_clear_pointer(&store->file, host_file_close);
     kept = kept && host_file_rename(store->beside, store->path, error);
     if (kept) {
@@ -70,6 +92,7 @@ void state_store_drop(struct state_store *store)
         if (store->beside != NULL) {
             host_file_remove(store->beside, NULL);
         }
+        g_byte_array_unref(store->gathered);
         g_free(store->beside);
         g_free(store->path);
         g_free(store);

@@ -388,12 +388,24 @@ bool host_file_lock_image(struct host_file *file, bool write, GError **error)
     return lock_result(file, family_file_lock_image(file->fd, write), error);
 }
 
+/* Names are in the folder; one that may not be opened, or cannot be flushed, is as it is. */
+static bool folder_flush(const char *path, GError **error)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    int fd = open(folder, O_RDONLY | O_CLOEXEC);
+    int number = fd >= 0 && fsync(fd) < 0 ? errno : 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return number != EIO || host_fail(error, number, "the name '%s' may not last", path);
+}
+
 bool host_file_rename(const char *from, const char *to, GError **error)
 {
     if (rename(from, to) < 0) {
         return host_fail(error, errno, "cannot rename '%s' to '%s'", from, to);
     }
-    return true;
+    return folder_flush(to, error);
 }
 
 bool host_file_remove(const char *path, GError **error)
