@@ -130,8 +130,8 @@ int qcow2_map(struct qcow2 *q, uint64_t first, uint64_t count, struct mapping *r
 /* Fills a new L2 table: with what a shared one has, or with nothing. */
 static int map_fill_table(struct qcow2 *q, uint64_t old, uint64_t new)
 {
-    if (old == 0) { /* behind its end a file reads as zeros */
-        return new >= node_size(q->file) ? 0 : node_write_zeroes(q->file, new, q->cluster_size, 0);
+    if (old == 0) { /* the file is long enough then, too: what leads behind its end is damage */
+        return node_write_zeroes(q->file, new, q->cluster_size, 0);
     }
     g_autofree uint8_t *table = g_malloc(q->cluster_size);
     int result = node_read(q->file, old, table, q->cluster_size);

@@ -40,21 +40,24 @@ static int fill_fully(struct block_node *host, uint64_t offset, uint64_t size)
     return result;
 }
 
-/* Makes what new clusters hold be what the kind asks for, and zeros in any case. */
+/* Makes what new clusters hold be zeros, and the file long enough for them. */
 static int fill_hosts(struct qcow2 *q, uint64_t offset, uint64_t size, enum preallocation kind)
 {
+    uint64_t had = MAX(node_size(q->data), offset), end = offset + size;
     if (kind == PREALLOCATE_FULL) {
         return fill_fully(q->data, offset, size);
     }
-    if (kind == PREALLOCATE_METADATA && offset >= node_size(q->data)) {
-        return 0; /* behind its end a file reads as zeros */
+    if (kind == PREALLOCATE_METADATA || had >= end) {
+        return node_write_zeroes(q->data, offset, size, 0);
     }
-    return node_write_zeroes(q->data, offset, size, 0);
+    int result = node_truncate(q->data, end, preallocation_names[kind], NULL);
+    return result == 0 && had > offset ? node_write_zeroes(q->data, offset, had - offset, 0)
+                                       : result;
 }
 
 /* Allocates one run of clusters for `count` guest clusters that have none. */
 static int preallocate_run(struct qcow2 *q, uint64_t first, uint64_t count, enum preallocation kind,
-                           uint64_t *ret_done, uint64_t *end)
+                           uint64_t *ret_done)
 {
     uint64_t cluster = first, got = MIN(count, qcow2_map_left(q, first));
     co_mutex_lock(&q->lock);
@@ -71,24 +74,19 @@ static int preallocate_run(struct qcow2 *q, uint64_t first, uint64_t count, enum
     }
     co_mutex_unlock(&q->lock);
     *ret_done = got;
-    *end = MAX(*end, (cluster + got) << q->cluster_bits);
     return result;
 }
 
 /* Allocates what nobody has written yet of a new part of the disk. */
-static int preallocate(struct qcow2 *q, uint64_t offset, uint64_t size, enum preallocation kind,
-                       GError **error)
+static int preallocate(struct qcow2 *q, uint64_t offset, uint64_t size, enum preallocation kind)
 {
-    uint64_t first = qcow2_clusters(q, offset), last = qcow2_clusters(q, size), end = 0, done = 0;
+    uint64_t first = qcow2_clusters(q, offset), last = qcow2_clusters(q, size), done = 0;
     int result = 0;
     for (; first < last && result == 0; first += done) {
         result = qcow2_commit_crowded(q);
         if (result == 0) {
-            result = preallocate_run(q, first, last - first, kind, &done, &end);
+            result = preallocate_run(q, first, last - first, kind, &done);
         }
-    }
-    if (result == 0 && end > node_size(q->data)) {
-        result = node_truncate(q->data, end, NULL, error);
     }
     return result;
 }
@@ -140,7 +138,7 @@ static int resize_header(struct qcow2 *q, uint64_t size)
     return 0;
 }
 
-static int resize_grow(struct qcow2 *q, uint64_t size, enum preallocation kind, GError **error)
+static int resize_grow(struct qcow2 *q, uint64_t size, enum preallocation kind)
 {
     uint64_t old = q->header.size;
     int result = qcow2_l1_grow(q, qcow2_l1_needed(q, size));
@@ -148,7 +146,7 @@ static int resize_grow(struct qcow2 *q, uint64_t size, enum preallocation kind, 
         result = grow_clear(q, old, size);
     }
     if (result == 0 && kind != PREALLOCATE_OFF) {
-        result = preallocate(q, old, size, kind, error);
+        result = preallocate(q, old, size, kind);
     }
     return result == 0 ? resize_header(q, size) : result;
 }
@@ -193,17 +191,13 @@ int qcow2_truncate(struct block_node *node, uint64_t size, const char *prealloca
         !qcow2_not_taking(q, "resize", error) || resize_refused(q, size, kind, error)) {
         return FILE_ERROR_UNSUPPORTED;
     }
-    GError *inner = NULL;
     co_rwlock_wrlock(&q->gate);
     int result = qcow2_before_write(q);
     if (result == 0 && size != q->header.size) {
-        result =
-            size > q->header.size ? resize_grow(q, size, kind, &inner) : resize_shrink(q, size);
+        result = size > q->header.size ? resize_grow(q, size, kind) : resize_shrink(q, size);
     }
     co_rwlock_unlock(&q->gate);
-    if (inner != NULL) {
-        g_propagate_error(error, inner);
-    } else if (result < 0) {
+    if (result < 0) {
         qcow2_fails(q, result, "resize", error);
     }
     return result;
