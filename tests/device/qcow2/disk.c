@@ -7,6 +7,7 @@
 
 #define SECTOR   512u
 #define FILE_MAX (64u << 20) /* then the disk is full */
+#define DISCARDED 0xdd
 
 /* One request that changes what a power cut leaves. */
 struct record {
@@ -28,6 +29,7 @@ struct disk_node {
 static struct {
     GHashTable *files;
     GRand *delays;
+    bool zeroes; /* the host can make them by itself */
     unsigned fail_in;
     int fail_error;
     const char *fail_kinds;
@@ -68,11 +70,12 @@ static void file_resize(struct disk_file *file, size_t size)
     file->size = size;
 }
 
-/* Waits for a few turns of the loop. */
-static void disk_delay(void)
+/* Waits for a few turns of the loop, or for many. `kind` as in disk_fail. */
+static void disk_delay(char kind)
 {
     unsigned turns = disks.delays != NULL ? g_rand_int(disks.delays) % 5 : 0;
-    turns = turns == 4 && g_rand_int(disks.delays) % 4 == 0 ? 50 : turns;
+    bool slow = turns == 4 && g_rand_int(disks.delays) % 4 == 0;
+    turns = !slow ? turns : kind == 'r' ? 500 : 50;
     for (unsigned i = 0; i < turns; i++) {
         aio_co_schedule(aio_context_current(), coroutine_self());
         coroutine_yield();
@@ -127,7 +130,7 @@ static int disk_read(struct block_node *node, uint64_t offset, uint64_t size,
                      const struct host_vec *vec, unsigned count)
 {
     struct disk_node *disk = node_instance(node);
-    disk_delay();
+    disk_delay('r');
     int result = disk_result('r');
     if (result == 0) {
         uint64_t end = disk->file->size, part = offset < end ? MIN(size, end - offset) : 0;
@@ -149,7 +152,7 @@ static int disk_write(struct block_node *node, uint64_t offset, uint64_t size,
         record->data = g_malloc(size);
         vec_copy_out(vec, count, 0, record->data, size);
     }
-    disk_delay();
+    disk_delay('w');
     int result = offset + size <= FILE_MAX ? disk_result('w') : FILE_ERROR_NO_SPACE;
     if (result == 0) {
         file_resize(disk->file, MAX(disk->file->size, offset + size));
@@ -159,11 +162,34 @@ static int disk_write(struct block_node *node, uint64_t offset, uint64_t size,
     return result;
 }
 
+/* Puts bytes over a range as a write does. */
+static int disk_overwrite(struct block_node *node, uint64_t offset, uint64_t size, uint8_t byte)
+{
+    g_autofree uint8_t *data = g_malloc(size);
+    memset(data, byte, size);
+    return disk_write(node, offset, size, &(struct host_vec){ data, size }, 1, 0);
+}
+
+/* Some hosts can, others cannot. */
+static int disk_write_zeroes(struct block_node *node, uint64_t offset, uint64_t size,
+                             unsigned flags)
+{
+    (void)flags;
+    return disks.zeroes ? disk_overwrite(node, offset, size, 0) : FILE_ERROR_UNSUPPORTED;
+}
+
+/* What was there is gone; no format may read it before it has written it again. */
+static int disk_discard(struct block_node *node, uint64_t offset, uint64_t size)
+{
+    uint64_t end = node_size(node), part = MIN(size, end - MIN(end, offset));
+    return part > 0 ? disk_overwrite(node, offset, part, DISCARDED) : 0;
+}
+
 static int disk_flush(struct block_node *node)
 {
     struct disk_node *disk = node_instance(node);
     struct record *record = record_begin(disk->file, true);
-    disk_delay();
+    disk_delay('f');
     int result = disk_result('f');
     if (result == 0) {
         record_end(record);
@@ -202,6 +228,8 @@ static const struct block_driver disk_driver = {
     .open = disk_open,
     .read = disk_read,
     .write = disk_write,
+    .write_zeroes = disk_write_zeroes,
+    .discard = disk_discard,
     .flush = disk_flush,
     .truncate = disk_truncate,
     .create = disk_create,
@@ -224,6 +252,7 @@ void disk_set_delays(uint32_t seed)
 {
     g_clear_pointer(&disks.delays, g_rand_free);
     disks.delays = seed != 0 ? g_rand_new_with_seed(seed) : NULL;
+    disks.zeroes = seed % 2 != 0;
 }
 
 void disk_put(const char *name, const uint8_t *data, size_t size)
@@ -280,6 +309,19 @@ uint64_t disk_moment(void)
     return disks.moment;
 }
 
+uint64_t disk_moment_of_head(GRand *random)
+{
+    uint64_t moment = g_rand_int(random) % (disks.moment + 1);
+    unsigned count = 0;
+    for (unsigned i = 0; i < disks.records->len; i++) {
+        const struct record *record = disks.records->pdata[i];
+        if (!record->flush && record->offset == 0 && g_rand_int(random) % ++count == 0) {
+            moment = MIN(record->begun + g_rand_int(random) % 6, disks.moment);
+        }
+    }
+    return moment;
+}
+
 void disk_record_end(void)
 {
     disks.recorded = NULL;
@@ -300,29 +342,115 @@ static uint64_t cut_stable(uint64_t moment)
     return stable;
 }
 
-uint8_t *disk_cut(uint64_t moment, GRand *random, size_t *ret_size)
+/* How a power cut chooses among what is not stable. */
+enum cut_mood {
+    CUT_NOTHING,
+    CUT_ALL,
+    CUT_SOME_WRITES,
+    CUT_SOME_SECTORS,
+    CUT_ONE_WRITE,      /* is kept */
+    CUT_ALL_BUT_ONE,    /* write */
+    CUT_ONE_SECTOR,     /* of one write is kept, */
+    CUT_ALL_BUT_SECTOR, /* or lost */
+};
+
+struct cut {
+    GRand *random;
+    uint64_t moment, stable;
+    enum cut_mood mood;
+    const struct record *one;
+    uint64_t one_sector;
+};
+
+static bool cut_unsure(const struct cut *cut, const struct record *record)
 {
-    struct disk_file left = { 0 };
-    uint64_t stable = cut_stable(moment);
-    unsigned mood = g_rand_int(random) % 4; /* nothing, all, or any part of what is not stable */
-    file_resize(&left, disks.before_size);
-    memcpy(left.data, disks.before, disks.before_size);
-    for (unsigned i = 0; i < disks.records->len; i++) {
+    return !record->flush && record->begun <= cut->moment &&
+           (record->done == 0 || record->done >= cut->stable);
+}
+
+/* What a missing flush shows best comes more often. */
+static enum cut_mood cut_mood(GRand *random)
+{
+    static const enum cut_mood moods[] = {
+        CUT_NOTHING,      CUT_ALL,        CUT_SOME_WRITES,    CUT_SOME_WRITES, CUT_SOME_SECTORS,
+        CUT_SOME_SECTORS, CUT_ONE_WRITE,  CUT_ONE_WRITE,      CUT_ONE_WRITE,   CUT_ALL_BUT_ONE,
+        CUT_ALL_BUT_ONE,  CUT_ONE_SECTOR, CUT_ALL_BUT_SECTOR,
+    };
+    return moods[g_rand_int(random) % G_N_ELEMENTS(moods)];
+}
+
+/* Picks the one that is treated in another way, most of the time among the last. */
+static void cut_pick(struct cut *cut)
+{
+    unsigned count = 0, last = g_rand_int(cut->random) % 4;
+    last = last > 0 ? 1 + g_rand_int(cut->random) % 4 : UINT_MAX;
+    for (unsigned i = disks.records->len; i-- > 0 && count < last;) {
         const struct record *record = disks.records->pdata[i];
-        bool sure = record->done != 0 && record->done < stable;
-        if (record->flush || record->begun > moment) {
-            continue;
-        }
-        bool whole = mood == 2 && g_rand_int(random) % 2; /* some writes, or some sectors */
-        for (uint64_t at = 0; at < record->size; at += SECTOR - (record->offset + at) % SECTOR) {
-            uint64_t part = MIN(SECTOR - (record->offset + at) % SECTOR, record->size - at);
-            bool kept = sure || mood == 1 || whole || (mood == 3 && g_rand_int(random) % 2);
-            if (kept) {
-                file_resize(&left, MAX(left.size, record->offset + at + part));
-                memcpy(left.data + record->offset + at, record->data + at, part);
-            }
+        if (cut_unsure(cut, record) && g_rand_int(cut->random) % ++count == 0) {
+            cut->one = record;
         }
     }
-    *ret_size = left.size;
-    return left.data;
+    if (cut->one != NULL) {
+        cut->one_sector = g_rand_int(cut->random) % (cut->one->size / SECTOR + 1);
+    }
+}
+
+/* Whether a sector of a record that is not stable is kept. */
+static bool cut_keeps(const struct cut *cut, const struct record *record, uint64_t sector,
+                      bool whole)
+{
+    switch (cut->mood) {
+    case CUT_NOTHING: return false;
+    case CUT_ALL: return true;
+    case CUT_SOME_WRITES: return whole;
+    case CUT_SOME_SECTORS: return g_rand_int(cut->random) % 2;
+    case CUT_ONE_WRITE: return record == cut->one;
+    case CUT_ALL_BUT_ONE: return record != cut->one;
+    case CUT_ONE_SECTOR: return record == cut->one && sector == cut->one_sector;
+    case CUT_ALL_BUT_SECTOR: break;
+    }
+    return record != cut->one || sector != cut->one_sector;
+}
+
+static void cut_apply(const struct cut *cut, const struct record *record, struct disk_file *left)
+{
+    bool sure = !cut_unsure(cut, record), whole = g_rand_int(cut->random) % 2;
+    uint64_t at = 0;
+    for (uint64_t sector = 0; at < record->size; sector++) {
+        uint64_t offset = record->offset + at;
+        uint64_t part = MIN(SECTOR - offset % SECTOR, record->size - at);
+        if (sure || cut_keeps(cut, record, sector, whole)) {
+            file_resize(left, MAX(left->size, offset + part));
+            memcpy(left->data + offset, record->data + at, part);
+        }
+        at += part;
+    }
+}
+
+/* In the order in which the disk took them, what it has not taken last. */
+static gint cut_order(gconstpointer a, gconstpointer b)
+{
+    const struct record *const *left = a, *const *right = b;
+    uint64_t x = (*left)->done - 1, y = (*right)->done - 1;
+    return x == y ? ((*left)->begun < (*right)->begun ? -1 : 1) : x < y ? -1 : 1;
+}
+
+void disk_cut(uint64_t moment, GRand *random, const char *name)
+{
+    struct disk_file *left = file_find(name, true);
+    struct cut cut = { .random = random,
+                       .moment = moment,
+                       .stable = cut_stable(moment),
+                       .mood = cut_mood(random) };
+    g_ptr_array_sort(disks.records, cut_order);
+    cut_pick(&cut);
+    file_resize(left, 0);
+    file_resize(left, disks.before_size);
+    memcpy(left->data, disks.before, disks.before_size);
+    for (unsigned i = 0; i < disks.records->len; i++) {
+        const struct record *record = disks.records->pdata[i];
+        if (!record->flush && record->begun <= moment) {
+            cut_apply(&cut, record, left);
+        }
+    }
 }

@@ -41,9 +41,13 @@ void disk_record(const char *name);
 /* Requests that were written down, by their begin; a moment for disk_cut. */
 uint64_t disk_moment(void);
 
-/* The file as a power cut at a moment leaves it: all that a flush had covered, and of the sectors
- * written since any part, which `random` chooses. g_free it. */
-uint8_t *disk_cut(uint64_t moment, GRand *random, size_t *ret_size);
+/* A moment at which the first sector of the file was written a little while ago; any if it never
+ * was. */
+uint64_t disk_moment_of_head(GRand *random);
+
+/* Makes a file (the recorded one, too) what a power cut at a moment leaves: all that a flush had
+ * covered, and of the sectors written since any part, which `random` chooses. */
+void disk_cut(uint64_t moment, GRand *random, const char *name);
 
 /* Ends that. */
 void disk_record_end(void);

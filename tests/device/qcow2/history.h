@@ -1,5 +1,6 @@
-/* Which contents each sector of a disk may show after a power cut: what the last flush covered, or
- * anything that was written later. */
+/* Which contents each sector of a disk may show, to a reader or after a power cut: what was sure to
+ * be there, or anything that was written later. Changes that overlap in time may end in any order.
+ */
 #pragma once
 
 #include "tests/device/qcow2/world.h"
@@ -18,8 +19,8 @@ void history_free(struct history *history);
 unsigned history_begin(struct history *history, uint64_t offset, uint64_t size,
                        const uint8_t *data);
 
-/* It was acknowledged. */
-void history_done(struct history *history, unsigned change);
+/* It ended: acknowledged, or with an error; then it may be there in part. */
+void history_ended(struct history *history, unsigned change, bool done);
 
 /* A flush begins; returns what history_flushed wants. */
 unsigned history_flush(struct history *history);
@@ -31,5 +32,9 @@ void history_flushed(struct history *history, unsigned flush);
 bool history_allows(const struct history *history, uint64_t moment, const uint8_t *data,
                     size_t size);
 
-/* The contents with all that was acknowledged. */
-const uint8_t *history_now(const struct history *history);
+/* A reader begins; returns what history_shows wants. */
+unsigned history_read(struct history *history);
+
+/* Whether what it has read of a part of the disk is allowed; prints what is not. */
+bool history_shows(const struct history *history, unsigned reader, uint64_t offset,
+                   const uint8_t *data, size_t size);

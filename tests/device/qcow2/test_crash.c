@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/device/qcow2/history.h"
+#include "tests/device/qcow2/work.h"
 
-#define ROUNDS     8u
-#define JOBS       10u
-#define STEPS      6u
+#define LIVES      2u /* the next one begins with what a power cut left */
+#define ROUNDS     7u
 #define KEPT_MAX   3u
-#define IMAGE_MAX  (640u << 10)
-#define GROWTH_MAX (24u << 20)
+#define IMAGE_MAX  (512u << 10)
+#define STALE_MAX  (300u << 10)
+#define GROWTH_MAX (16u << 20)
+#define BUILT_MAX  3000u /* clusters that are preallocated at once */
+#define FILL_MAX   (128u << 10)
 
 /* A snapshot, and from when to when it must be there. */
 struct kept {
@@ -20,219 +22,213 @@ struct kept {
     uint64_t taken, deleted;
 };
 
+/* A change to the whole image of version 2, which has no mark for one that is on its way. */
+struct change {
+    uint64_t begun, done;
+};
+
 static struct {
     struct node_create options;
-    struct block_node *node;
-    struct history *history;
-    uint64_t cluster, size;
+    struct work work;
     struct kept kept[KEPT_MAX];
-    unsigned kept_count;
-    unsigned left;
-    struct coroutine *waiter;
+    unsigned kept_count, names;
+    GArray *changes; /* struct change */
     unsigned states, cuts, dirty, leaks;
 } t;
 
-struct job {
-    uint64_t offset, size;
-};
-
-static void job_write(const struct job *job, unsigned flags)
+static void open_image(void)
 {
-    g_autofree uint8_t *data = g_malloc(job->size);
-    world_fill(data, job->size);
-    unsigned change = history_begin(t.history, job->offset, job->size, data);
-    g_assert_cmpint(node_write(t.node, job->offset, data, job->size, flags), ==, 0);
-    history_done(t.history, change);
+    t.work.node = world_open("disk:image", NODE_WRITE | NODE_RELEASE);
 }
 
-static void job_zero(const struct job *job, bool release)
+static bool is_old(void)
 {
-    unsigned flags = release ? REQUEST_RELEASE : 0, change;
-    change = history_begin(t.history, job->offset, job->size, NULL);
-    g_assert_cmpint(node_write_zeroes(t.node, job->offset, job->size, flags), ==, 0);
-    history_done(t.history, change);
+    return strcmp(t.options.compat, "0.10") == 0;
 }
 
-static void do_flush(void)
+static void change_whole(uint64_t begun)
 {
-    unsigned flush = history_flush(t.history);
-    g_assert_cmpint(node_flush(t.node), ==, 0);
-    history_flushed(t.history, flush);
-}
-
-static bool job_align(struct job *job)
-{
-    uint64_t end = (job->offset + job->size) / t.cluster * t.cluster;
-    uint64_t first = (job->offset + t.cluster - 1) / t.cluster * t.cluster;
-    *job = (struct job){ first, end > first ? end - first : 0 };
-    return job->size > 0;
-}
-
-/* One request, on some of the job's part of the disk. */
-static void job_step(const struct job *all)
-{
-    uint64_t sectors = all->size / 512, at = world_random(sectors);
-    struct job part = { all->offset + at * 512, (1 + world_random(sectors - at)) * 512 };
-    struct job *job = &part;
-    switch (world_random(10)) {
-    case 0: job_zero(job, false); break;
-    case 1: job_zero(job, true); break;
-    case 2:
-        if (job_align(job)) {
-            unsigned change = history_begin(t.history, job->offset, job->size, NULL);
-            g_assert_cmpint(node_discard(t.node, job->offset, job->size), ==, 0);
-            history_done(t.history, change);
-        }
-        break;
-    case 3:
-    case 4:
-        if (job_align(job)) {
-            job_write(job, REQUEST_COMPRESSED);
-        }
-        break;
-    case 5: do_flush(); break;
-    default: job_write(job, 0); break;
+    struct change change = { begun, disk_moment() };
+    if (is_old()) {
+        g_array_append_val(t.changes, change);
     }
 }
 
-static void job_run(void *opaque)
+/* Whether nothing says that the image may not be whole at a moment. */
+static bool change_covers(uint64_t moment)
 {
-    struct job *job = opaque;
-    for (uint64_t steps = 1 + world_random(STEPS); steps > 0; steps--) {
-        job_step(job);
+    bool covers = false;
+    for (unsigned i = 0; i < t.changes->len; i++) {
+        const struct change *change = &g_array_index(t.changes, struct change, i);
+        covers |= change->begun < moment && moment < change->done;
     }
-    g_free(job);
-    if (--t.left == 0) {
-        aio_co_wake(t.waiter);
-    }
-}
-
-/* Requests at the same time, one behind the other on the disk. */
-static void run_jobs(void)
-{
-    uint64_t at = world_random(t.size / 512) * 512;
-    t.waiter = coroutine_self();
-    for (unsigned i = 0; i < JOBS && at < t.size; i++) {
-        struct job *job = g_new(struct job, 1);
-        uint64_t most = MIN(4 * t.cluster + 4096, t.size - at);
-        *job = (struct job){ at, (1 + world_random(most / 512)) * 512 };
-        at += job->size;
-        t.left++;
-        aio_co_schedule(world.ctx, coroutine_create("job", job_run, job));
-    }
-    if (t.left > 0) {
-        coroutine_yield();
-    }
+    return covers;
 }
 
 static void run_take(void)
 {
     struct kept *kept = &t.kept[t.kept_count];
-    unsigned flush = history_flush(t.history);
+    unsigned flush = history_flush(t.work.history);
+    uint64_t begun = disk_moment();
     GError *error = NULL;
-    g_snprintf(kept->name, sizeof(kept->name), "s%u", t.kept_count);
+    g_snprintf(kept->name, sizeof(kept->name), "s%u", t.names++);
     struct node_snapshot snapshot = { .name = kept->name, .icount = UINT64_MAX };
-    kept->data = g_memdup2(history_now(t.history), t.size);
-    node_driver(t.node)->snapshot_create(t.node, &snapshot, &error);
+    kept->data = work_read(&t.work);
+    node_driver(t.work.node)->snapshot_create(t.work.node, &snapshot, &error);
     g_assert_no_error(error);
+    change_whole(begun);
     kept->taken = disk_moment();
     kept->deleted = UINT64_MAX;
-    history_flushed(t.history, flush);
+    history_flushed(t.work.history, flush);
     t.kept_count++;
 }
 
 static void run_apply(const struct kept *kept)
 {
     GError *error = NULL;
-    unsigned change = history_begin(t.history, 0, t.size, kept->data);
-    node_driver(t.node)->snapshot_apply(t.node, kept->name, &error);
+    uint64_t begun = disk_moment();
+    unsigned change = history_begin(t.work.history, 0, t.work.size, kept->data);
+    node_driver(t.work.node)->snapshot_apply(t.work.node, kept->name, &error);
     g_assert_no_error(error);
-    history_done(t.history, change);
-    history_flushed(t.history, history_flush(t.history));
+    change_whole(begun);
+    history_ended(t.work.history, change, true);
+    history_flushed(t.work.history, history_flush(t.work.history));
 }
 
 static void run_delete(struct kept *kept)
 {
     GError *error = NULL;
     kept->deleted = disk_moment();
-    node_driver(t.node)->snapshot_delete(t.node, kept->name, &error);
+    node_driver(t.work.node)->snapshot_delete(t.work.node, kept->name, &error);
     g_assert_no_error(error);
+    change_whole(kept->deleted);
 }
 
 static void run_reopen(void)
 {
-    unsigned flush = history_flush(t.history);
-    g_assert_cmpint(node_close(t.node), ==, 0);
-    history_flushed(t.history, flush);
-    t.node = world_open("disk:image", NODE_WRITE | NODE_RELEASE);
+    unsigned flush = history_flush(t.work.history);
+    g_assert_cmpint(node_close(t.work.node), ==, 0);
+    history_flushed(t.work.history, flush);
+    open_image();
+}
+
+static bool has_snapshots(void)
+{
+    struct node_snapshot *list;
+    unsigned count;
+    g_assert_true(node_driver(t.work.node)->snapshot_list(t.work.node, &list, &count, NULL));
+    node_snapshots_free(list, count);
+    return count > 0;
+}
+
+/* One long write into new clusters, mostly: the refcount tables grow. */
+static void run_fill(void)
+{
+    uint64_t at = world_random(t.work.size / 512) * 512;
+    uint64_t size = MIN(FILL_MAX, t.work.size - at);
+    g_autofree uint8_t *data = g_malloc(size);
+    world_fill(data, size);
+    unsigned change = history_begin(t.work.history, at, size, data);
+    g_assert_cmpint(node_write(t.work.node, at, data, size, 0), ==, 0);
+    history_ended(t.work.history, change, true);
 }
 
 /* More disk, or less, behind the part that is looked at. */
 static void run_resize(void)
 {
-    unsigned flush = history_flush(t.history);
-    uint64_t had = node_size(t.node);
-    uint64_t size = t.size + world_random(2) * (world_random(GROWTH_MAX) / 512 * 512);
+    unsigned flush = history_flush(t.work.history);
+    uint64_t had = node_size(t.work.node);
+    bool built = world_random(3) == 0;
+    uint64_t most = built ? MIN(BUILT_MAX * t.work.cluster, GROWTH_MAX / 8) : GROWTH_MAX;
+    uint64_t size = t.work.size + world_random(3) / 2 * (world_random(most) / 512 * 512);
     GError *error = NULL;
     uint8_t data[512];
-    node_truncate(t.node, size, NULL, &error);
-    g_assert_no_error(error);
-    if (size != had) { /* then it was flushed, too */
-        history_flushed(t.history, flush);
+    built = built && size > had;
+    if (node_truncate(t.work.node, size, built ? "metadata" : NULL, &error) < 0) {
+        g_assert_true(has_snapshots());
+        g_clear_error(&error);
+        return;
     }
-    if (size > t.size) {
+    if (size != had) { /* then it was flushed, too */
+        history_flushed(t.work.history, flush);
+    }
+    if (size > t.work.size) {
         world_fill(data, sizeof(data));
-        g_assert_cmpint(node_write(t.node, size - 512, data, sizeof(data), 0), ==, 0);
+        g_assert_cmpint(node_write(t.work.node, size - 512, data, sizeof(data), 0), ==, 0);
     }
 }
 
 static void run_round(void)
 {
     struct kept *any = t.kept_count > 0 ? &t.kept[world_random(t.kept_count)] : NULL;
-    switch (world_random(12)) {
+    bool there = any != NULL && any->deleted == UINT64_MAX;
+    switch (world_random(16)) {
     case 0:
+    case 1:
         if (t.kept_count < KEPT_MAX) {
             run_take();
         }
         break;
-    case 1:
-        if (any != NULL && any->deleted == UINT64_MAX) {
+    case 2:
+        if (there) {
             run_apply(any);
         }
         break;
-    case 2:
-        if (any != NULL && any->deleted == UINT64_MAX) {
+    case 3:
+        if (there) {
             run_delete(any);
         }
         break;
-    case 3: do_flush(); break;
-    case 4: run_reopen(); break;
-    default: run_jobs(); break;
+    case 4: work_flush(&t.work); break;
+    case 5: run_reopen(); break;
+    case 6: run_resize(); break;
+    case 7:
+    case 8: run_fill(); break;
+    default: work_run(&t.work, world_random(2)); break;
     }
 }
 
-/* A snapshot that was there before the cut and not deleted shows what it was taken of. */
-static void verify_kept(uint64_t moment)
+/* Whether a snapshot was there at a moment, and was not being deleted. */
+static bool kept_at(const struct kept *kept, uint64_t moment)
+{
+    return kept->taken <= moment && kept->deleted > moment;
+}
+
+/* It shows what it was taken of. */
+static void verify_kept(const struct kept *kept)
+{
+    g_autofree uint8_t *data = g_malloc(t.work.size);
+    GError *error = NULL;
+    struct block_node *node = world_open("disk:cut", 0);
+    node_driver(node)->snapshot_open(node, kept->name, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(node_read(node, 0, data, t.work.size), ==, 0);
+    g_assert_true(memcmp(data, kept->data, t.work.size) == 0);
+    g_assert_cmpint(node_close(node), ==, 0);
+}
+
+static void verify_all_kept(uint64_t moment)
 {
     for (unsigned i = 0; i < t.kept_count; i++) {
-        const struct kept *kept = &t.kept[i];
-        GError *error = NULL;
-        if (kept->taken > moment || kept->deleted <= moment) {
-            continue;
+        if (kept_at(&t.kept[i], moment)) {
+            verify_kept(&t.kept[i]);
         }
-        struct block_node *node = world_open("disk:cut", 0);
-        node_driver(node)->snapshot_open(node, kept->name, &error);
-        g_assert_no_error(error);
-        world_compare(node, kept->data, t.size);
-        g_assert_cmpint(node_close(node), ==, 0);
     }
 }
 
 static void verify_contents(struct block_node *node, uint64_t moment)
 {
-    g_autofree uint8_t *data = g_malloc(t.size);
-    g_assert_cmpint(node_read(node, 0, data, t.size), ==, 0);
-    g_assert_true(history_allows(t.history, moment, data, t.size));
+    g_autofree uint8_t *data = g_malloc(t.work.size);
+    g_assert_cmpint(node_read(node, 0, data, t.work.size), ==, 0);
+    g_assert_true(history_allows(t.work.history, moment, data, t.work.size));
+}
+
+static void repair(const char *path)
+{
+    struct block_node *node = world_open(path, NODE_WRITE | NODE_CHECK);
+    struct node_check check = world_check(node, true);
+    g_assert_cmpuint(check.corruptions - check.corruptions_fixed + check.errors, ==, 0);
+    g_assert_cmpint(node_close(node), ==, 0);
 }
 
 /* The next writer finds an image that it can go on with. */
@@ -242,95 +238,218 @@ static void verify_writer(uint64_t moment)
     uint8_t data[3000];
     verify_contents(node, moment);
     world_fill(data, sizeof(data));
-    uint64_t offset = world_random(t.size - sizeof(data));
+    uint64_t offset = world_random(t.work.size - sizeof(data));
     g_assert_cmpint(node_write(node, offset, data, sizeof(data), 0), ==, 0);
-    struct node_check check = world_check(node, true);
+    struct node_check check = world_check(node, false);
     g_assert_cmpuint(check.corruptions + check.errors, ==, 0);
     g_assert_cmpint(node_close(node), ==, 0);
+    repair("disk:cut"); /* the leaks */
     node = world_open("disk:cut", 0);
     check = world_check(node, false);
     g_assert_cmpuint(check.corruptions + check.errors + check.leaks, ==, 0);
     g_assert_cmpint(node_close(node), ==, 0);
 }
 
+/* What else must hold; not of each state, to have time for more of them. */
+static void verify_more(uint64_t moment, bool changing)
+{
+    verify_all_kept(moment);
+    if (changing) {
+        repair("disk:cut");
+    }
+    verify_writer(moment);
+    verify_all_kept(moment);
+}
+
 static void verify_cut(uint64_t moment)
 {
     size_t size;
-    g_autofree uint8_t *data = disk_cut(moment, world.random, &size);
-    bool dirty = data[7] == 3 && (data[79] & 1) != 0; /* version, incompatible features */
-    disk_put("disk:cut", data, size);
+    disk_cut(moment, world.random, "disk:cut");
+    const uint8_t *data = disk_get("disk:cut", &size);
+    bool marked = data[7] == 3 && (data[79] & 1) != 0; /* version, incompatible features */
+    bool changing = change_covers(moment);
     struct block_node *node = world_open("disk:cut", NODE_CHECK);
     struct node_check check = world_check(node, false);
-    if (dirty) {
-        t.dirty++; /* the next writer repairs it */
+    if (marked || changing) {
+        t.dirty++; /* the next writer repairs it, or the user */
     } else if (check.corruptions + check.errors > 0) {
         g_error("moment %" G_GUINT64_FORMAT ": corrupt, and not marked dirty", moment);
     }
     t.leaks += check.leaks > 0;
     verify_contents(node, moment);
     g_assert_cmpint(node_close(node), ==, 0);
-    verify_kept(moment);
-    verify_writer(moment);
-    disk_remove("disk:cut");
+    if (world_random(4) == 0) {
+        verify_more(moment, changing);
+    }
     t.states++;
 }
 
-static void make_image(uint32_t seed)
+/* A sector that nobody has used for long: zeros, anything, or what looks like a table. */
+static void stale_fill(uint8_t *sector)
+{
+    uint64_t kind = world_random(5);
+    memset(sector, 0, HISTORY_SECTOR);
+    if (kind == 1) {
+        world_fill(sector, HISTORY_SECTOR);
+    }
+    for (unsigned i = 0; kind == 2 && i < HISTORY_SECTOR; i += 8) {
+        uint64_t entry = UINT64_C(1) << 63 | world_random(64) * t.work.cluster;
+        entry = GUINT64_TO_BE(world_random(2) * entry);
+        memcpy(sector + i, &entry, 8);
+    }
+}
+
+/* The file is longer than what is used of it: so do leaks look that a check has taken back. */
+static void make_stale(void)
+{
+    size_t size, stale = (size_t)world_random(STALE_MAX) / HISTORY_SECTOR * HISTORY_SECTOR;
+    const uint8_t *data = disk_get("disk:image", &size);
+    g_autofree uint8_t *more = g_malloc(size + stale);
+    memcpy(more, data, size);
+    for (size_t at = size; at < size + stale; at += HISTORY_SECTOR) {
+        stale_fill(more + at);
+    }
+    disk_put("disk:image", more, size + stale);
+}
+
+/* Whether the refcount table of 64 entries for 64 clusters each is to be full soon. */
+static bool is_crowded(uint32_t seed)
+{
+    return seed % 8 == 3;
+}
+
+static void make_options(uint32_t seed)
 {
     t.options = world_options("disk:image", 0);
-    t.options.compat = seed % 4 == 0 ? "0.10" : "1.1"; /* its snapshots cannot be marked dirty */
-    t.options.lazy_refcounts = seed % 4 == 1;
-    t.options.refcount_bits = seed % 4 == 0 ? 16 : MAX(16, t.options.refcount_bits);
+    t.options.compat = seed % 4 == 0 ? "0.10" : "1.1";
+    t.options.lazy_refcounts = seed % 6 == 1;
+    t.options.refcount_bits = seed % 4 == 0 ? 16 : world_random(3) == 0 ? 16 : 64;
     t.options.compression = seed % 4 == 0 ? NULL : t.options.compression;
-    t.cluster = t.options.cluster_size;
-    t.size = MIN(t.cluster * (20 + world_random(80)), IMAGE_MAX) / 512 * 512;
-    t.options.size = t.size;
+    if (world_random(3) != 0) { /* tables are soon full */
+        t.options.cluster_size = 512u << world_random(2);
+    }
+    if (is_crowded(seed)) {
+        t.options.cluster_size = 512;
+        t.options.refcount_bits = 64;
+    }
+    t.work.packs = seed % 3 == 0 && !is_crowded(seed);
+    t.work.cluster = t.options.cluster_size;
+    t.work.size = MIN(t.work.cluster * (20 + world_random(1000)), IMAGE_MAX) / 512 * 512;
+    t.options.size = t.work.size;
+}
+
+/* Takes so much behind the part that is looked at that the refcount table is nearly full. */
+static void make_crowd(void)
+{
+    uint64_t size = t.work.size + 3000 * t.work.cluster;
+    size_t used, enough = (size_t)(4096 - 50 - world_random(200)) * t.work.cluster;
+    GError *error = NULL;
+    do {
+        node_truncate(t.work.node, size, "metadata", &error);
+        g_assert_no_error(error);
+        size += 50 * t.work.cluster;
+        disk_get("disk:image", &used);
+    } while (used < enough);
+}
+
+/* A disk with something on it. */
+static void make_image(uint32_t seed)
+{
+    g_autofree uint8_t *zeros = NULL;
+    make_options(seed);
+    zeros = g_malloc0(t.work.size);
     world_create(&t.options);
-    t.node = world_open("disk:image", NODE_WRITE | NODE_RELEASE);
-    uint8_t *zeros = g_malloc0(t.size);
-    t.history = history_new(zeros, t.size);
-    g_free(zeros);
-    run_jobs();
-    run_reopen();
-    t.kept_count = 0;
+    make_stale();
+    open_image();
+    t.work.history = history_new(zeros, t.work.size);
+    if (is_crowded(seed)) {
+        make_crowd();
+    }
+    work_run(&t.work, false);
+    g_assert_cmpint(node_close(t.work.node), ==, 0);
+    history_free(t.work.history);
+    t.kept_count = t.names = 0;
+}
+
+/* What the image shows now is what the history begins with. */
+static void begin_life(void)
+{
+    g_autofree uint8_t *start = g_malloc(t.work.size);
+    struct block_node *node = world_open("disk:image", NODE_CHECK);
+    g_assert_cmpint(node_read(node, 0, start, t.work.size), ==, 0);
+    g_assert_cmpint(node_close(node), ==, 0);
+    t.work.history = history_new(start, t.work.size);
+    disk_record("disk:image");
+}
+
+/* A power cut whose image the next life begins with; whether it must be repaired by hand. */
+static bool end_life(uint64_t moment)
+{
+    unsigned count = 0;
+    bool changing = change_covers(moment);
+    for (unsigned i = 0; i < t.kept_count; i++) {
+        if (kept_at(&t.kept[i], moment)) {
+            t.kept[i].taken = 0;
+            t.kept[i].deleted = UINT64_MAX;
+            t.kept[count++] = t.kept[i];
+        } else {
+            g_free(t.kept[i].data);
+        }
+    }
+    t.kept_count = count;
+    g_array_set_size(t.changes, 0);
+    disk_cut(moment, world.random, "disk:image");
+    disk_record_end();
+    history_free(t.work.history);
+    return changing;
+}
+
+/* Cuts at random moments, or (0) four at every moment. */
+static void verify_cuts(uint64_t end)
+{
+    disk_set_delays(0);
+    for (unsigned i = 0; i < t.cuts; i++) {
+        verify_cut(i % 4 == 0 ? disk_moment_of_head(world.random) : world_random(end + 1));
+    }
+    for (uint64_t i = 0; t.cuts == 0 && i < 4 * end; i++) {
+        verify_cut(i / 4 + 1);
+    }
 }
 
 static void co_crash(void *opaque)
 {
     uint32_t seed = *(const uint32_t *)opaque;
+    bool broken = false;
+    t.changes = g_array_new(FALSE, FALSE, sizeof(struct change));
     make_image(seed);
-    g_autofree uint8_t *start = g_memdup2(history_now(t.history), t.size);
-    history_free(t.history);
-    t.history = history_new(start, t.size);
-    disk_record("disk:image");
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        if (seed % 4 == 0 && world_random(3) == 0) {
-            run_resize();
-        } else if (seed % 4 == 0) {
-            run_jobs();
-        } else {
+    for (unsigned life = 0; life < LIVES; life++) {
+        begin_life();
+        if (broken) {
+            repair("disk:image");
+            change_whole(0);
+        }
+        open_image();
+        for (unsigned i = 0; i < ROUNDS; i++) {
             run_round();
         }
+        g_assert_cmpint(node_close(t.work.node), ==, 0);
+        uint64_t end = disk_moment();
+        verify_cuts(end);
+        broken = end_life(world_random(end + 1));
+        disk_set_delays(seed + life + 1);
     }
-    g_assert_cmpint(node_close(t.node), ==, 0);
-    uint64_t end = disk_moment();
-    disk_set_delays(0);
-    for (unsigned i = 0; i < t.cuts; i++) {
-        verify_cut(world_random(end + 1));
-    }
-    disk_record_end();
     for (unsigned i = 0; i < t.kept_count; i++) {
         g_free(t.kept[i].data);
     }
-    history_free(t.history);
+    g_array_free(t.changes, TRUE);
 }
 
-/* test_crash [FIRST SEED [SEEDS [CUTS OF EACH]]] */
+/* test_crash [FIRST SEED [SEEDS [CUTS OF EACH LIFE, 0: AT EVERY MOMENT]]] */
 int main(int argc, char **argv)
 {
     uint32_t first = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
-    uint32_t count = argc > 2 ? (uint32_t)atoi(argv[2]) : 25;
-    t.cuts = argc > 3 ? (unsigned)atoi(argv[3]) : 20;
+    uint32_t count = argc > 2 ? (uint32_t)atoi(argv[2]) : 24;
+    t.cuts = argc > 3 ? (unsigned)atoi(argv[3]) : 50;
     disk_register();
     for (uint32_t seed = first; seed < first + count; seed++) {
         printf("seed %u\n", seed);

@@ -21,17 +21,14 @@ static void fault_write(uint64_t offset, uint64_t size, unsigned flags)
     g_autofree uint8_t *data = g_malloc(size);
     world_fill(data, size);
     unsigned change = history_begin(t.history, offset, size, data);
-    if (node_write(t.node, offset, data, size, flags) == 0) {
-        history_done(t.history, change);
-    }
+    history_ended(t.history, change, node_write(t.node, offset, data, size, flags) == 0);
 }
 
 static void fault_zero(uint64_t offset, uint64_t size, bool release)
 {
     unsigned change = history_begin(t.history, offset, size, NULL);
-    if (node_write_zeroes(t.node, offset, size, release ? REQUEST_RELEASE : 0) == 0) {
-        history_done(t.history, change);
-    }
+    int result = node_write_zeroes(t.node, offset, size, release ? REQUEST_RELEASE : 0);
+    history_ended(t.history, change, result == 0);
 }
 
 static void fault_flush(void)
