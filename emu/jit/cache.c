@@ -163,7 +163,10 @@ uint32_t jit_page_enter(struct jit *jit, const uint8_t *host, unsigned index, ui
 bool jit_pages_same(struct jit *jit, const uint32_t *pages, unsigned count, unsigned index,
                     uint32_t epoch, uint64_t *stale)
 {
-    host_mutex_lock(&jit->lock);
+    bool alone = jit->hart_count == 1; /* only harts change pages */
+    if (!alone) {
+        host_mutex_lock(&jit->lock);
+    }
     bool same = *stale == jit->stats.stale_blocks;
     *stale = jit->stats.stale_blocks;
     for (unsigned i = 0; i < count && same; i++) {
@@ -171,7 +174,9 @@ bool jit_pages_same(struct jit *jit, const uint32_t *pages, unsigned count, unsi
         same = jit_page_compare(page) == 0;
         page->epoch[index] = same ? epoch : page->epoch[index];
     }
-    host_mutex_unlock(&jit->lock);
+    if (!alone) {
+        host_mutex_unlock(&jit->lock);
+    }
     return same;
 }
 

@@ -370,10 +370,8 @@ static void jit_update_mode(struct riscv_hart *h, struct jit_hart *own, uint8_t 
 static void jit_page_cool(struct jit_page *page, uint64_t lines)
 {
     for (uint64_t left = lines; left != 0; left &= left - 1) {
-        unsigned first = (unsigned)__builtin_ctzll(left) * (TLB_PAGE_SIZE / 64 / 2);
-        for (unsigned i = 0; i < TLB_PAGE_SIZE / 64 / 2; i++) {
-            atomic_store_explicit(&page->warmth[first + i], 0, memory_order_relaxed);
-        }
+        unsigned count = TLB_PAGE_SIZE / 64 / 2;
+        memset(&page->warmth[(unsigned)__builtin_ctzll(left) * count], 0, count);
     }
 }
 
