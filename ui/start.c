@@ -145,6 +145,20 @@ static bool run_load(const struct run *run, GError **error)
             host_file_remove(plan->resume, error));
 }
 
+/* What is typed while the machine is being loaded is for the one that it becomes. */
+static void run_hold_input(const struct machine_config *config, bool hold)
+{
+    GHashTableIter iter;
+    void *chardev;
+    if (config->serial) {
+        chardev_hold_input(config->serial, hold);
+    }
+    g_hash_table_iter_init(&iter, config->chardevs);
+    while (g_hash_table_iter_next(&iter, NULL, &chardev)) {
+        chardev_hold_input(chardev, hold);
+    }
+}
+
 /* Somebody outside of the guest has ended it. */
 static void run_suspend(struct run *run)
 {
@@ -174,10 +188,12 @@ static bool run_make(struct run *run, GError **error)
     if (!run->streams) {
         return false;
     }
+    run_hold_input(config, true);
     run->machine = machine_new(config, run->ctx, error);
     if (!run->machine || !run_load(run, error) || !pidfile_write(run, error)) {
         return false;
     }
+    run_hold_input(config, false);
     run_add_monitors(run);
     return true;
 }

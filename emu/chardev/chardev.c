@@ -25,7 +25,7 @@ void chardev_release(struct chardev *chardev)
 size_t chardev_client_room(const struct chardev *chardev)
 {
     const struct chardev_client *client = chardev->client;
-    if (client == NULL || client->receive == NULL) {
+    if (client == NULL || client->receive == NULL || chardev->held) {
         return 0;
     }
     return client->can_receive != NULL ? client->can_receive(chardev->client_opaque) : SIZE_MAX;
@@ -78,6 +78,14 @@ void chardev_accept_input(struct chardev *chardev)
 {
     if (chardev->class->accept_input != NULL) {
         chardev->class->accept_input(chardev);
+    }
+}
+
+void chardev_hold_input(struct chardev *chardev, bool hold)
+{
+    chardev->held = hold;
+    if (!hold) {
+        chardev_accept_input(chardev);
     }
 }
 

@@ -60,6 +60,7 @@ struct chardev {
     const struct chardev_client *client;
     void *client_opaque;
     bool open; /* somebody is at the other end */
+    bool held; /* input waits: see chardev_hold_input */
 };
 
 /* Discards output, gives no input. */
@@ -122,6 +123,9 @@ bool chardev_get_size(struct chardev *chardev, unsigned *ret_columns, unsigned *
 /* Tells what is behind that a program in the guest has opened or closed the port in front; a port
  * that cannot tell is always open. */
 void chardev_set_client_open(struct chardev *chardev, bool open);
+
+/* Keeps input waiting, as if the client had no room, until it is let go. */
+void chardev_hold_input(struct chardev *chardev, bool hold);
 
 /* The client has room again. */
 void chardev_accept_input(struct chardev *chardev);
