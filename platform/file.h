@@ -112,8 +112,8 @@ uint64_t host_file_allocated(struct host_file *file);
  * 0 or an error; FILE_ERROR_UNSUPPORTED has changed nothing. */
 int host_file_allocate(struct host_file *file, uint64_t offset, uint64_t size);
 
-/* When the bytes of a file were last changed, in us since 1970; 0 if the host does not tell, or not
- * while the file is open. */
+/* When the bytes of a file were last changed, in us since 1970; 0 if the host does not tell. While
+ * somebody writes to it that may be known only after a flush. */
 int64_t host_file_changed_us(const char *path);
 
 /* Whether two paths lead to the same file; false also if one leads nowhere. */

@@ -17,6 +17,8 @@
 
 #define TRANSFER_MAX     ((size_t)1 << 30)
 #define SPARE_EVENTS_MAX 8
+#define TICKS_PER_US     10u               /* of the host's file times */
+#define EPOCH_US         11644473600000000 /* from 1601, when they begin, to 1970 */
 
 /* Sectors of any disk; without the cache transfers are of whole ones. */
 #define DIRECT_ALIGNMENT 4096u
@@ -174,13 +176,6 @@ bool host_file_type(const char *path, enum host_file_type *ret_type, GError **er
     }
     *ret_type = attributes & FILE_ATTRIBUTE_DIRECTORY ? HOST_FILE_DIRECTORY : HOST_FILE_REGULAR;
     return true;
-}
-
-/* The system writes the time down when the last handle is closed, or when it likes. */
-int64_t host_file_changed_us(const char *path)
-{
-    (void)path;
-    return 0;
 }
 
 static HANDLE event_take(struct host_file *file)
@@ -445,6 +440,19 @@ bool host_file_same(const char *a, const char *b)
            a_info.dwVolumeSerialNumber == b_info.dwVolumeSerialNumber &&
            a_info.nFileIndexHigh == b_info.nFileIndexHigh &&
            a_info.nFileIndexLow == b_info.nFileIndexLow;
+}
+
+/* Asked of a handle, which knows before the folder does. A writer's flush sets the time, and unless
+ * it writes again its close leaves it so. */
+int64_t host_file_changed_us(const char *path)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    if (!path_identity(path, &info)) {
+        return 0;
+    }
+    uint64_t ticks =
+        (uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 | info.ftLastWriteTime.dwLowDateTime;
+    return (int64_t)(ticks / TICKS_PER_US) - EPOCH_US;
 }
 
 /* QEMU does not lock images here. */
