@@ -47,10 +47,11 @@ static GPtrArray *words_of(const char *text)
     }
 }
 
-char *monitor_execute(const struct monitor_options *options, const char *text)
+char *monitor_execute(const struct monitor_options *options, const char *text, bool *ret_done)
 {
     g_autoptr(GPtrArray) words = words_of(text);
     GString *out = g_string_new(NULL);
+    *ret_done = false;
     if (words->len > 0) {
         g_ptr_array_add(words, NULL);
         g_auto(GStrv) parts = g_strsplit(words->pdata[0], "/", 2);
@@ -61,6 +62,7 @@ char *monitor_execute(const struct monitor_options *options, const char *text)
         const struct monitor_command *command = monitor_find(monitor_commands, parts[0]);
         if (command) {
             command->fn(&call);
+            *ret_done = call.done || out->len == 0;
         } else {
             g_string_append_printf(out, "unknown command: '%s'; 'help' lists them\n", parts[0]);
         }
@@ -107,8 +109,9 @@ static void greet(struct monitor *monitor)
 
 static void line_done(struct monitor *monitor)
 {
+    bool done;
     monitor->busy = true;
-    g_autofree char *answer = monitor_execute(&monitor->options, monitor->line.text->str);
+    g_autofree char *answer = monitor_execute(&monitor->options, monitor->line.text->str, &done);
     monitor->busy = false;
     aio_bh_schedule(monitor->free_bh);
     line_next(&monitor->line);

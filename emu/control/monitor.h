@@ -29,5 +29,6 @@ struct monitor *monitor_new(const struct monitor_options *options, struct charde
 /* Disconnects and frees; accepts NULL. */
 void monitor_free(struct monitor *monitor);
 
-/* Runs one command line and returns what it prints; free with g_free. */
-char *monitor_execute(const struct monitor_options *options, const char *command);
+/* Runs one command line and returns what it prints; free with g_free. *ret_done: that is nothing,
+ * or says how it was done. */
+char *monitor_execute(const struct monitor_options *options, const char *command, bool *ret_done);

@@ -15,6 +15,7 @@ struct monitor_call {
     const char *const *words; /* the command's arguments, NULL-terminated */
     const char *suffix;       /* what stood behind '/' in the command's name, or "" */
     GString *out;             /* lines end with \n */
+    bool done; /* what was asked for is done, and `out` only says how */
 };
 
 typedef void monitor_fn(struct monitor_call *call);

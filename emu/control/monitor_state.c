@@ -37,6 +37,7 @@ void monitor_savevm(struct monitor_call *call)
         say_error(call, error);
         return;
     }
+    call->done = true;
     g_string_append_printf(call->out,
                            "saved in %.2f s; the machine stood for %.1f ms, at the end for %.1f "
                            "ms\n",

@@ -77,7 +77,8 @@ static struct input_sink *read_kind(enum input_kind kind)
 static void say(const char *command, const char *part)
 {
     const struct monitor_options options = { .machine = machine, .config = &config };
-    g_autofree char *answer = monitor_execute(&options, command);
+    bool done;
+    g_autofree char *answer = monitor_execute(&options, command, &done);
     if (*part ? strstr(answer, part) == NULL : *answer != '\0') {
         g_error("%s: '%s' instead of '%s'", command, answer, part);
     }

@@ -248,23 +248,25 @@ struct clipboard *session_clipboard(struct session *session)
 
 void session_say(struct session *session, const char *text)
 {
+    struct session_message *message = g_new0(struct session_message, 1);
+    message->text = g_strdup(text);
     session_publish(session);
     host_mutex_lock(&session->lock);
-    g_queue_push_tail(&session->messages, g_strdup(text));
+    g_queue_push_tail(&session->messages, message);
     host_mutex_unlock(&session->lock);
     session->wake(session->opaque);
 }
 
 /* What the window hears of an order; NULL: nothing. */
-static struct session_message *order_message(struct order *order, char *answer)
+static struct session_message *order_message(struct order *order, bool done, char *answer)
 {
     bool silent = *g_strstrip(answer) == '\0';
     if (silent && !order->done) {
         return NULL;
     }
     struct session_message *message = g_new(struct session_message, 1);
-    message->done = silent;
-    message->text = g_strdup(silent ? order->done : answer);
+    message->done = done;
+    message->text = done && order->done ? g_strdup(order->done) : g_strdup(answer);
     return message;
 }
 
@@ -272,8 +274,9 @@ static void order_run(void *opaque)
 {
     struct order *order = opaque;
     struct session *session = order->session;
-    g_autofree char *answer = monitor_execute(session->options, order->line);
-    struct session_message *message = order_message(order, answer);
+    bool done;
+    g_autofree char *answer = monitor_execute(session->options, order->line, &done);
+    struct session_message *message = order_message(order, done, answer);
     session_publish(session);
     host_mutex_lock(&session->lock);
     session->orders--;
