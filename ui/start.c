@@ -31,6 +31,7 @@ struct run {
     GPtrArray *sounds; /* of struct audio */
     struct machine *_Atomic machine;
     atomic_bool quit_asked; /* perhaps before there is a machine */
+    atomic_bool forget;     /* the end is no pause, whatever -resume says */
     GPtrArray *monitors;    /* of struct monitor */
     bool has_pidfile;
     struct monitor_options options; /* of the monitors, and of the window's commands */
@@ -53,6 +54,14 @@ static void run_quit(void *opaque)
     } else {
         aio_notify(run->ctx);
     }
+}
+
+/* The window was closed. */
+static void run_quit_window(void *opaque, bool save)
+{
+    struct run *run = opaque;
+    atomic_store(&run->forget, !save);
+    run_quit(run);
 }
 
 static bool run_is_quitting(void *opaque)
@@ -236,7 +245,7 @@ static void run_whole(void *opaque)
             say_way_out(run->plan);
         }
         enum machine_end how = machine_run(run->machine, &run->status);
-        if (how == MACHINE_QUIT && run->plan->resume) {
+        if (how == MACHINE_QUIT && run->plan->resume && !atomic_load(&run->forget)) {
             run_suspend(run);
         }
     } else if (run->session) {
@@ -296,6 +305,7 @@ static bool run_windowed(struct run *run, GError **error)
     const struct window_options options = {
         .name = run->plan->name,
         .full_screen = run->plan->full_screen,
+        .resumes = run->plan->resume != NULL,
         .guided = run->plan->guided,
         .version = version_text(false),
         .can_start = verb_run_can,
@@ -304,7 +314,7 @@ static bool run_windowed(struct run *run, GError **error)
     if (!window) {
         return false;
     }
-    run->session = session_new(window_wake, run_quit, run);
+    run->session = session_new(window_wake, run_quit_window, run);
     consoles_add(run);
     run->thread = host_thread_new("machine", run_whole, run, error);
     if (run->thread) {

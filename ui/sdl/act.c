@@ -70,12 +70,35 @@ static void act_load(struct window *window)
     sheet_add_button(&window->sheet, COMMAND_LOAD_NOW);
 }
 
+static void act_quit_as(struct window *window, bool save)
+{
+    window->quit_asked = true;
+    window_hide_sheet(window);
+    session_quit(window->session, save);
+}
+
+/* Asks first, though nothing needs to be lost. */
+static void act_close(struct window *window)
+{
+    window_show_sheet(window, false, "Close the machine?",
+                      "The guest is still running. Saved, it goes on from here when it is started "
+                      "the next time.",
+                      "Turned off, it loses what it has not written to its disks.");
+    sheet_add_button(&window->sheet, COMMAND_STAY);
+    sheet_add_button(&window->sheet, COMMAND_QUIT_NOW);
+    sheet_add_button(&window->sheet, COMMAND_SAVE_QUIT);
+}
+
 /* Asks first: what the guest has not written would be lost. */
 static void act_quit(struct window *window)
 {
     bool asked = window->sheet.title && window->sheet.button[0] == COMMAND_STAY;
     if (asked || !window->attached) {
-        window_do(window, COMMAND_QUIT_NOW);
+        act_quit_as(window, true);
+        return;
+    }
+    if (window->options.resumes) {
+        act_close(window);
         return;
     }
     window_show_sheet(
@@ -85,13 +108,6 @@ static void act_quit(struct window *window)
     sheet_add_button(&window->sheet, COMMAND_STAY);
     sheet_add_button(&window->sheet, COMMAND_POWER);
     sheet_add_button(&window->sheet, COMMAND_QUIT_NOW);
-}
-
-static void act_quit_now(struct window *window)
-{
-    window->quit_asked = true;
-    window_hide_sheet(window);
-    session_quit(window->session);
 }
 
 static void act_copy(struct window *window)
@@ -264,7 +280,8 @@ void window_do(struct window *window, enum command command)
     case COMMAND_ABOUT: act_about(window); break;
     case COMMAND_DISMISS:
     case COMMAND_STAY: window_hide_sheet(window); break;
-    case COMMAND_QUIT_NOW: act_quit_now(window); break;
+    case COMMAND_QUIT_NOW: act_quit_as(window, false); break;
+    case COMMAND_SAVE_QUIT: act_quit_as(window, true); break;
     case COMMAND_COPY_DETAILS: act_copy_details(window); break;
     case COMMAND_START_FILE: window_start_dropped(window); break;
     }

@@ -25,7 +25,8 @@ struct order {
 };
 
 struct session {
-    session_wake_fn *wake, *quit;
+    session_wake_fn *wake;
+    session_quit_fn *quit;
     void *opaque;
     struct console console[SESSION_CONSOLES_MAX];
     unsigned console_count;
@@ -48,7 +49,7 @@ struct session {
     char *failure;
 };
 
-struct session *session_new(session_wake_fn *wake, session_wake_fn *quit, void *opaque)
+struct session *session_new(session_wake_fn *wake, session_quit_fn *quit, void *opaque)
 {
     struct session *session = g_new0(struct session, 1);
     session->quit = quit;
@@ -306,9 +307,9 @@ bool session_command(struct session *session, const char *line, const char *done
     return there;
 }
 
-void session_quit(struct session *session)
+void session_quit(struct session *session, bool save)
 {
-    session->quit(session->opaque);
+    session->quit(session->opaque, save);
 }
 
 bool session_message(struct session *session, struct session_message *ret_message)

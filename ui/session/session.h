@@ -40,8 +40,11 @@ struct session_status {
 /* Called on any thread when something has changed; must be quick. */
 typedef void session_wake_fn(void *opaque);
 
+/* Ends the machine; `save`: saved, if it is one that can be. */
+typedef void session_quit_fn(void *opaque, bool save);
+
 /* Makes one without a machine. `quit` is called on the window's side for session_quit. */
-struct session *session_new(session_wake_fn *wake, session_wake_fn *quit, void *opaque);
+struct session *session_new(session_wake_fn *wake, session_quit_fn *quit, void *opaque);
 
 /* Frees it; the machine is gone. Accepts NULL. */
 void session_free(struct session *session);
@@ -93,7 +96,7 @@ struct session_message {
 bool session_command(struct session *session, const char *line, const char *done);
 
 /* Asks the machine to end, or not to start. Window's side. */
-void session_quit(struct session *session);
+void session_quit(struct session *session, bool save);
 
 /* Has the window show a text as it shows an answer. Machine's side. */
 void session_say(struct session *session, const char *text);

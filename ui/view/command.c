@@ -32,6 +32,7 @@ const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_DISMISS] = { "Close", 0, NULL },
     [COMMAND_STAY] = { "Keep it running", 0, NULL },
     [COMMAND_QUIT_NOW] = { "Turn off now", 0, "quit" },
+    [COMMAND_SAVE_QUIT] = { "Save and close", 0, NULL },
     [COMMAND_COPY_DETAILS] = { "Copy details", 0, NULL },
     [COMMAND_START_FILE] = { "Start it", 0, NULL },
     [COMMAND_LOAD_NOW] = { "Go back", 0, "loadvm" },
