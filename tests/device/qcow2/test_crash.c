@@ -7,18 +7,20 @@
 #include "tests/device/qcow2/work.h"
 
 #define LIVES      2u /* the next one begins with what a power cut left */
-#define ROUNDS     7u
+#define ROUNDS     8u
 #define KEPT_MAX   3u
 #define IMAGE_MAX  (512u << 10)
 #define STALE_MAX  (300u << 10)
 #define GROWTH_MAX (16u << 20)
 #define BUILT_MAX  3000u /* clusters that are preallocated at once */
 #define FILL_MAX   (128u << 10)
+#define STATE_MAX  (256u << 10) /* bytes, about */
 
 /* A snapshot, and from when to when it must be there. */
 struct kept {
     char name[8];
     uint8_t *data;
+    GByteArray *state; /* of the machine */
     uint64_t taken, deleted;
 };
 
@@ -32,6 +34,9 @@ static struct {
     struct work work;
     struct kept kept[KEPT_MAX];
     unsigned kept_count, names;
+    bool taking; /* the last one is in no list yet */
+    bool appending;
+    struct coroutine *waiter;
     GArray *changes; /* struct change */
     unsigned states, cuts, dirty, leaks;
 } t;
@@ -65,22 +70,93 @@ static bool change_covers(uint64_t moment)
     return covers;
 }
 
-static void run_take(void)
+/* At once, or in steps that end later. */
+static void run_take(bool steps)
 {
     struct kept *kept = &t.kept[t.kept_count];
+    const struct block_driver *driver = node_driver(t.work.node);
     unsigned flush = history_flush(t.work.history);
     uint64_t begun = disk_moment();
     GError *error = NULL;
     g_snprintf(kept->name, sizeof(kept->name), "s%u", t.names++);
     struct node_snapshot snapshot = { .name = kept->name, .icount = UINT64_MAX };
     kept->data = work_read(&t.work);
-    node_driver(t.work.node)->snapshot_create(t.work.node, &snapshot, &error);
+    kept->state = g_byte_array_new();
+    (steps ? driver->snapshot_begin : driver->snapshot_create)(t.work.node, &snapshot, &error);
     g_assert_no_error(error);
     change_whole(begun);
-    kept->taken = disk_moment();
+    kept->taken = steps ? UINT64_MAX : disk_moment();
+    t.taking = steps;
     kept->deleted = UINT64_MAX;
     history_flushed(t.work.history, flush);
     t.kept_count++;
+}
+
+static void kept_free(struct kept *kept)
+{
+    g_byte_array_unref(kept->state);
+    g_free(kept->data);
+}
+
+/* The one that is being taken will not be there. */
+static void kept_forget(void)
+{
+    kept_free(&t.kept[--t.kept_count]);
+    t.taking = false;
+}
+
+/* More of the machine's state. */
+static void append_run(void *opaque)
+{
+    struct kept *kept = opaque;
+    g_autofree uint8_t *data = g_malloc(8 * t.work.cluster);
+    for (uint64_t pieces = 1 + world_random(3); pieces > 0; pieces--) {
+        size_t size = (size_t)world_random(8 * t.work.cluster);
+        world_fill(data, size);
+        g_byte_array_append(kept->state, data, (guint)size);
+        g_assert_cmpint(node_driver(t.work.node)->snapshot_append(t.work.node, data, size), ==, 0);
+    }
+    t.appending = false;
+    if (t.waiter != NULL) {
+        aio_co_wake(t.waiter);
+    }
+}
+
+/* The disk is used while the state is written. */
+static void run_append(void)
+{
+    struct kept *kept = &t.kept[t.kept_count - 1];
+    t.appending = kept->state->len < STATE_MAX;
+    if (t.appending) {
+        aio_co_schedule(world.ctx, coroutine_create("append", append_run, kept));
+    }
+    work_run(&t.work, world_random(2));
+    if (t.appending) {
+        t.waiter = coroutine_self();
+        coroutine_yield();
+        t.waiter = NULL;
+    }
+}
+
+static void run_keep(void)
+{
+    unsigned flush = history_flush(t.work.history);
+    GError *error = NULL;
+    node_driver(t.work.node)->snapshot_keep(t.work.node, &error);
+    g_assert_no_error(error);
+    t.kept[t.kept_count - 1].taken = disk_moment();
+    t.taking = false;
+    history_flushed(t.work.history, flush);
+}
+
+static void run_drop(void)
+{
+    uint64_t begun = disk_moment();
+    GError *error = NULL;
+    node_driver(t.work.node)->snapshot_drop(t.work.node, &error);
+    g_assert_no_error(error);
+    change_whole(begun);
+    kept_forget();
 }
 
 static void run_apply(const struct kept *kept)
@@ -104,11 +180,21 @@ static void run_delete(struct kept *kept)
     change_whole(kept->deleted);
 }
 
-static void run_reopen(void)
+static void close_image(void)
 {
     unsigned flush = history_flush(t.work.history);
+    uint64_t begun = disk_moment();
     g_assert_cmpint(node_close(t.work.node), ==, 0);
     history_flushed(t.work.history, flush);
+    if (t.taking) { /* closing gives it up */
+        change_whole(begun);
+        kept_forget();
+    }
+}
+
+static void run_reopen(void)
+{
+    close_image();
     open_image();
 }
 
@@ -158,6 +244,20 @@ static void run_resize(void)
     }
 }
 
+/* What can be done while a snapshot is being taken. */
+static void run_taking(void)
+{
+    switch (world_random(9)) {
+    case 0: run_drop(); break;
+    case 1: run_reopen(); break;
+    case 2: work_flush(&t.work); break;
+    case 3: run_fill(); break;
+    case 4:
+    case 5: run_keep(); break;
+    default: run_append(); break;
+    }
+}
+
 static void run_round(void)
 {
     struct kept *any = t.kept_count > 0 ? &t.kept[world_random(t.kept_count)] : NULL;
@@ -166,7 +266,7 @@ static void run_round(void)
     case 0:
     case 1:
         if (t.kept_count < KEPT_MAX) {
-            run_take();
+            run_take(world_random(2));
         }
         break;
     case 2:
@@ -204,6 +304,9 @@ static void verify_kept(const struct kept *kept)
     g_assert_no_error(error);
     g_assert_cmpint(node_read(node, 0, data, t.work.size), ==, 0);
     g_assert_true(memcmp(data, kept->data, t.work.size) == 0);
+    g_autofree uint8_t *state = g_malloc(kept->state->len + 1);
+    g_assert_cmpint(node_driver(node)->state_read(node, 0, state, kept->state->len), ==, 0);
+    g_assert_true(memcmp(state, kept->state->data, kept->state->len) == 0);
     g_assert_cmpint(node_close(node), ==, 0);
 }
 
@@ -393,7 +496,7 @@ static bool end_life(uint64_t moment)
             t.kept[i].deleted = UINT64_MAX;
             t.kept[count++] = t.kept[i];
         } else {
-            g_free(t.kept[i].data);
+            kept_free(&t.kept[i]);
         }
     }
     t.kept_count = count;
@@ -430,16 +533,20 @@ static void co_crash(void *opaque)
         }
         open_image();
         for (unsigned i = 0; i < ROUNDS; i++) {
-            run_round();
+            if (t.taking) {
+                run_taking();
+            } else {
+                run_round();
+            }
         }
-        g_assert_cmpint(node_close(t.work.node), ==, 0);
+        close_image();
         uint64_t end = disk_moment();
         verify_cuts(end);
         broken = end_life(world_random(end + 1));
         disk_set_delays(seed + life + 1);
     }
     for (unsigned i = 0; i < t.kept_count; i++) {
-        g_free(t.kept[i].data);
+        kept_free(&t.kept[i]);
     }
     g_array_free(t.changes, TRUE);
 }
