@@ -221,6 +221,7 @@ bool qcow2_snapshot_open(struct block_node *node, const char *id_or_name, GError
         q->l1 = l1;
         q->l1_entries = snapshot->l1_entries;
         q->l1_dirty = g_new0(uint8_t, MAX(q->l1_entries, 1));
+        q->header.size = snapshot->disk_size; /* behind it is the machine's state */
         node_set_size(node, snapshot->disk_size / QCOW2_SECTOR * QCOW2_SECTOR);
     }
     co_rwlock_unlock(&q->gate);
