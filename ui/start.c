@@ -11,6 +11,7 @@
 #include "emu/display/clipboard.h"
 #include "emu/jit/jit.h"
 #include "emu/machine.h"
+#include "emu/machine_fork.h"
 #include "emu/machine_state.h"
 #include "platform/file.h"
 #include "platform/process.h"
@@ -217,8 +218,19 @@ static void say_hot_blocks(const struct run *run)
     }
 }
 
+/* They have the images now. */
+static void say_twins(const struct run *run)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+    if (run->machine && machine_fork_list(run->machine, list) > 0) {
+        fprintf(stderr, "tinamou: these twins go on by themselves, and keep the disks' images in "
+                        "use until they end:\n%s", list->str);
+    }
+}
+
 static void run_end(struct run *run)
 {
+    say_twins(run);
     if (run->has_pidfile) {
         host_file_remove(run->plan->pidfile, NULL);
     }
@@ -248,8 +260,10 @@ static void run_whole(void *opaque)
         if (how == MACHINE_QUIT && run->plan->resume && !atomic_load(&run->forget)) {
             run_suspend(run);
         }
-    } else if (run->session) {
+    } else if (run->session && !run->plan->config.twin) {
         session_fail(run->session, run->error->message);
+    } else {
+        twin_tell(run->error->message); /* who made it hears of it; there is no window to wait */
     }
     if (run->session) {
         session_detach(run->session);

@@ -115,8 +115,10 @@ static void streams_drop(struct plan *plan)
         struct plan_chardev *chardev = plan->chardevs->pdata[i];
         bool own = g_str_has_prefix(chardev->id, OWN_PREFIX);
         if (chardev->kind == PLAN_FILE) {
+            bool serial = g_strcmp0(plan->serial, chardev->id) == 0;
             file_rename(&chardev->path);
-            g_autofree char *note = g_strdup_printf("%s: file:%s", chardev->id, chardev->path);
+            g_autofree char *note = g_strdup_printf(
+                "%s: file:%s", serial ? "serial port" : chardev->id, chardev->path);
             machine_twin_note(twin, note);
         } else if (chardev_is_outside(chardev) && !own) {
             g_ptr_array_remove_index(plan->chardevs, i);

@@ -16,7 +16,7 @@
 #include "platform/process.h"
 
 #define RAM_BASE  0x80000000u
-#define RAM_SIZE  (64u << 20)
+#define RAM_SIZE  (16u << 20)
 #define COUNTERS  0x80010000u
 #define DISK_SIZE (1u << 20)
 #define TWINS     20
