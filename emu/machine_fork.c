@@ -27,6 +27,7 @@ struct machine_fork {
     struct fork_shared shared;
     struct host_handle channel;
     GString *answer; /* bytes that came */
+    bool late;       /* it has not answered in time */
     uint64_t process;
     int64_t began_ns;
     struct aio_timer limit; /* of its start; later: to look whether it may be let go */
@@ -133,6 +134,7 @@ static void fork_timer(void *opaque)
     struct machine_fork *fork = opaque;
     struct machine *machine = fork->machine;
     if (fork->state == FORK_STARTS) {
+        fork->late = true;
         fork->state = FORK_FAILED;
     } else if (machine->saving != NULL || machine->forking) {
         timer_mod(&fork->limit, aio_clock_now_ns(aio_clock_host()) + FORK_LOOK_NS);
@@ -142,6 +144,12 @@ static void fork_timer(void *opaque)
         machine->forking = false;
         g_ptr_array_remove(machine->forks, fork);
     }
+}
+
+/* The twin goes on only after this: one that was given up never does. */
+static bool fork_let_run(struct machine_fork *fork)
+{
+    return host_socket_send(fork->channel, "", 1) == 1;
 }
 
 /* An answer is 'r' or 'f', a text, and a null byte. */
@@ -154,7 +162,8 @@ static void fork_readable(void *opaque)
         g_string_append_len(fork->answer, data, (gssize)got);
         if (fork->state == FORK_STARTS &&
             (data[got - 1] == '\0' || fork->answer->len > ANSWER_MAX)) {
-            fork->state = fork->answer->str[0] == 'r' ? FORK_RUNS : FORK_FAILED;
+            bool ready = fork->answer->str[0] == 'r' && fork_let_run(fork);
+            fork->state = ready ? FORK_RUNS : FORK_FAILED;
         }
     } else if (got != SOCKET_AGAIN) {
         bool ran = fork->state == FORK_RUNS;
@@ -352,6 +361,10 @@ static bool fork_await(struct machine_fork *fork, GError **error)
     }
     if (fork->state == FORK_STARTS) {
         return state_fail(error, STATE_ERROR_REFUSED, "the machine is about to end");
+    }
+    if (fork->late) {
+        return state_fail(error, STATE_ERROR_REFUSED,
+                          "the twin has not started within a minute: is the host that busy?");
     }
     if (fork->answer->len > 1 && fork->answer->str[0] == 'f') {
         return state_fail(error, STATE_ERROR_REFUSED, "the twin could not start: %s",

@@ -61,6 +61,9 @@ bool machine_twin_configure(struct machine_twin *twin, struct machine_config *co
 /* Adds a line to what whoever made it will be told. */
 void machine_twin_note(struct machine_twin *twin, const char *text);
 
-/* Tells that it runs, with the notes so far, or (`failure` not NULL) why not; only the first call
- * counts. False if nobody is there to hear it. */
-bool machine_twin_tell(struct machine_twin *twin, const char *failure);
+/* Tells, with the notes so far, that its machine is ready, and waits for the word to go on. False:
+ * whoever made it has given it up, or is gone: it must end. */
+bool machine_twin_ready(struct machine_twin *twin, struct machine *machine);
+
+/* Tells why it does not come to that; nothing if it has. Any thread. */
+void machine_twin_fail(struct machine_twin *twin, const char *why);

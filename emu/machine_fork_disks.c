@@ -99,7 +99,6 @@ static bool freeze_shared(struct block_node *root, const char *snapshot, const c
     }
     g_key_file_set_string(pack->keys, group, "at", snapshot);
     g_key_file_set_string(pack->keys, group, "format", node_driver(root)->name);
-    node_add_files(root, pack->held);
     return true;
 }
 
@@ -139,6 +138,29 @@ static bool freeze_clone(struct block_node *root, const struct machine_drive *dr
     return false;
 }
 
+/* One disk; the files that a twin opens, too, are known to it, and stay locked. */
+static bool disk_freeze(struct block *block, const struct machine_drive *drive, const char *group,
+                        const char *snapshot, struct fork_pack *pack, struct fork_shared *shared,
+                        GError **error)
+{
+    struct block_node *root = block_root(block);
+    bool writable = !block_read_only(block), shares = node_driver(root)->snapshot_begin != NULL;
+    if (writable && !node_in_memory(root) && !shares) {
+        return freeze_clone(root, drive, group, pack, error);
+    }
+    node_add_files(root, pack->held);
+    if (writable && node_in_memory(root)) {
+        return freeze_memory(root, drive, group, pack, error);
+    }
+    if (writable && !freeze_shared(root, snapshot, group, pack, error)) {
+        return false;
+    }
+    if (writable) {
+        g_ptr_array_add(shared->begun, g_strdup(drive->id));
+    }
+    return true;
+}
+
 bool fork_disks_freeze(struct machine *machine, const struct machine_config *config,
                        const char *snapshot, struct fork_pack *pack, struct fork_shared *shared,
                        GError **error)
@@ -148,20 +170,8 @@ bool fork_disks_freeze(struct machine *machine, const struct machine_config *con
         const struct machine_drive *drive = config->drives->pdata[i];
         struct block *block = machine_block(machine, drive->id);
         g_autofree char *group = g_strdup_printf(PACK_DRIVE "%u", i);
-        if (block == NULL || block_read_only(block)) {
-            continue;
-        }
-        struct block_node *root = block_root(block);
-        if (node_in_memory(root)) {
-            ok = freeze_memory(root, drive, group, pack, error);
-        } else if (node_driver(root)->snapshot_begin != NULL) {
-            ok = freeze_shared(root, snapshot, group, pack, error);
-            if (ok) {
-                g_ptr_array_add(shared->begun, g_strdup(drive->id));
-            }
-        } else {
-            ok = freeze_clone(root, drive, group, pack, error);
-        }
+        ok = block == NULL ||
+             disk_freeze(block, drive, group, snapshot, pack, shared, error);
     }
     return ok;
 }

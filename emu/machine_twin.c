@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "emu/block/handover.h"
 #include "emu/machine_fork_parts.h"
 #include "emu/state/file.h"
 #include "emu/state/part.h"
@@ -13,6 +14,8 @@
 
 #define PACK_SIZE_MAX (1u << 20)
 
+enum twin_answer { TWIN_NOTHING, TWIN_GO, TWIN_GIVEN_UP };
+
 struct machine_twin {
     GKeyFile *keys;
     char *name, *folder;
@@ -21,6 +24,7 @@ struct machine_twin {
     GArray *held;     /* of intptr_t: what a twin of this one must keep open, too */
     GString *notes;
     bool told;
+    enum twin_answer answer;
 };
 
 /* The number behind a key; -1 if there is none. */
@@ -142,19 +146,6 @@ static void string_take(char **slot, char *value)
     }
 }
 
-/* A path that leads to another file by now would be another disk. */
-static bool drive_is_same(const struct machine_twin *twin, const char *path)
-{
-    for (guint i = 0; i < twin->held->len; i++) {
-        g_autofree char *held =
-            host_file_inherited_path(g_array_index(twin->held, intptr_t, i));
-        if (host_file_same(held, path)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool drive_configure(struct machine_twin *twin, struct machine_drive *drive,
                             const char *group, GError **error)
 {
@@ -170,9 +161,7 @@ static bool drive_configure(struct machine_twin *twin, struct machine_drive *dri
     string_take(&drive->at_snapshot, g_key_file_get_string(twin->keys, group, "at", NULL));
     string_take(&drive->format, g_key_file_get_string(twin->keys, group, "format", NULL));
     drive->snapshot |= drive->at_snapshot != NULL;
-    return drive->at_snapshot == NULL || drive_is_same(twin, drive->path) ||
-           state_fail(error, STATE_ERROR_REFUSED,
-                      "'%s' is not the image any more that the machine has open", drive->path);
+    return true;
 }
 
 bool machine_twin_configure(struct machine_twin *twin, struct machine_config *config,
@@ -232,6 +221,39 @@ static bool take_memories(struct machine_twin *twin, struct machine *machine, GE
     return ok;
 }
 
+/* Whether an open file is one of those that were handed over. */
+static bool file_is_known(const struct machine_twin *twin, intptr_t os)
+{
+    g_autofree char *path = host_file_inherited_path(os);
+    for (guint i = 0; i < twin->files->len; i++) {
+        g_autofree char *known = host_file_inherited_path(host_file_os(twin->files->pdata[i]));
+        if (host_file_same(path, known)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Images are opened by their paths, which may lead to other files by now. */
+static bool disks_check(const struct machine_twin *twin, struct machine *machine, GError **error)
+{
+    GHashTableIter iter;
+    void *id, *block;
+    g_hash_table_iter_init(&iter, machine->blocks);
+    while (g_hash_table_iter_next(&iter, &id, &block)) {
+        g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(intptr_t));
+        node_add_files(block_root(block), files);
+        for (guint i = 0; i < files->len; i++) {
+            if (!file_is_known(twin, g_array_index(files, intptr_t, i))) {
+                return state_fail(error, STATE_ERROR_REFUSED,
+                                  "the disk '%s' (%s) or what it stands on is another file by now",
+                                  (const char *)id, block_path(block));
+            }
+        }
+    }
+    return true;
+}
+
 static bool state_get(void *opaque, void *data, size_t size, uint64_t offset, GError **error)
 {
     return host_file_read(opaque, data, size, offset) == (int64_t)size ||
@@ -255,6 +277,7 @@ bool machine_twin_take(struct machine_twin *twin, struct machine *machine, GErro
     }
     g_autoptr(GPtrArray) parts = machine_state_parts(machine);
     struct parts_staged *staged = machine_matches(machine, image->about, error) &&
+                                          disks_check(twin, machine, error) &&
                                           take_memories(twin, machine, error)
                                       ? parts_check(parts, image->parts, error)
                                       : NULL;
@@ -273,16 +296,45 @@ void machine_twin_note(struct machine_twin *twin, const char *text)
     g_string_append_printf(twin->notes, "%s\n", text);
 }
 
-bool machine_twin_tell(struct machine_twin *twin, const char *failure)
+static bool twin_tell(struct machine_twin *twin, const char *answer)
 {
-    if (twin->told) {
-        return true;
-    }
-    g_autofree char *answer =
-        failure != NULL ? g_strdup_printf("f%s", failure)
-                        : g_strdup_printf("r%" G_GUINT64_FORMAT "\n%s", host_process_id(),
-                                          twin->notes->str);
     size_t size = strlen(answer) + 1;
     twin->told = true;
     return host_socket_send(twin->channel, answer, size) == (int64_t)size;
+}
+
+/* Any byte is the word to go on. */
+static void twin_readable(void *opaque)
+{
+    struct machine_twin *twin = opaque;
+    char byte;
+    int64_t got = host_socket_receive(twin->channel, &byte, 1);
+    twin->answer = got > 0 ? TWIN_GO : got == SOCKET_AGAIN ? TWIN_NOTHING : TWIN_GIVEN_UP;
+}
+
+static bool twin_waits(void *opaque)
+{
+    return ((struct machine_twin *)opaque)->answer == TWIN_NOTHING;
+}
+
+bool machine_twin_ready(struct machine_twin *twin, struct machine *machine)
+{
+    g_autofree char *answer =
+        g_strdup_printf("r%" G_GUINT64_FORMAT "\n%s", host_process_id(), twin->notes->str);
+    if (!twin_tell(twin, answer) ||
+        !aio_set_fd_handler_named(machine->ctx, "twin", twin->channel, twin_readable, NULL, twin,
+                                  NULL)) {
+        return false;
+    }
+    aio_wait_while(machine->ctx, twin_waits, twin, "the machine to let its twin go on");
+    aio_set_fd_handler(machine->ctx, twin->channel, NULL, NULL, NULL, NULL);
+    return twin->answer == TWIN_GO;
+}
+
+void machine_twin_fail(struct machine_twin *twin, const char *why)
+{
+    if (!twin->told) {
+        g_autofree char *answer = g_strconcat("f", why, NULL);
+        twin_tell(twin, answer);
+    }
 }

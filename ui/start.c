@@ -248,7 +248,7 @@ static void run_whole(void *opaque)
     struct run *run = opaque;
     run->made = run_make(run, &run->error);
     if (run->made) {
-        if (atomic_load(&run->quit_asked) || !twin_tell(NULL)) {
+        if (atomic_load(&run->quit_asked) || !twin_ready(run->machine)) {
             machine_quit(run->machine, 0);
         }
         if (run->session) {
@@ -263,7 +263,7 @@ static void run_whole(void *opaque)
     } else if (run->session && !run->plan->config.twin) {
         session_fail(run->session, run->error->message);
     } else {
-        twin_tell(run->error->message); /* who made it hears of it; there is no window to wait */
+        twin_fail(run->error->message); /* who made it hears of it; there is no window to wait */
     }
     if (run->session) {
         session_detach(run->session);

@@ -146,9 +146,16 @@ bool twin_plan(struct plan *plan, GError **error)
     return machine_twin_configure(twin, &plan->config, error);
 }
 
-bool twin_tell(const char *failure)
+bool twin_ready(struct machine *machine)
 {
-    return !twin || machine_twin_tell(twin, failure);
+    return !twin || machine_twin_ready(twin, machine);
+}
+
+void twin_fail(const char *why)
+{
+    if (twin) {
+        machine_twin_fail(twin, why);
+    }
 }
 
 void twin_end(void)

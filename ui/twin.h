@@ -18,9 +18,12 @@ const char *const *twin_begin(const char *const *arguments, GError **error);
 /* Makes a checked plan one that can have twins, and that of a twin if this is one. */
 bool twin_plan(struct plan *plan, GError **error);
 
-/* In a twin: tells whoever made it that it runs, or why it does not; the first call counts. False:
- * nobody is there to hear it. */
-bool twin_tell(const char *failure);
+/* In a twin: tells whoever made it that its machine is ready, and waits for the word to go on;
+ * false: it must end. Elsewhere true. */
+bool twin_ready(struct machine *machine);
+
+/* In a twin: tells whoever made it why it does not come to that, if it has not. */
+void twin_fail(const char *why);
 
 /* Lets go of what was handed over; nothing else of the machine is there any more. */
 void twin_end(void);

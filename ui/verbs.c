@@ -30,7 +30,7 @@ const struct verb verbs[] = {
 int verb_fail(GError *error)
 {
     fprintf(stderr, "tinamou: %s\n", error->message);
-    twin_tell(error->message);
+    twin_fail(error->message);
     g_error_free(error);
     return 1;
 }

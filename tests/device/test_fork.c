@@ -307,15 +307,15 @@ static int twin_run(const char *word)
     g_assert_false(twin_is(name, "dies"));
     struct machine *machine = machine_new(&config, ctx, &error);
     if (machine == NULL) {
-        g_assert_true(machine_twin_tell(twin, error->message));
+        machine_twin_fail(twin, error->message);
         g_error_free(error);
     } else {
         g_autofree char *sum = memory_sum(machine);
         machine_twin_note(twin, sum);
+        g_assert_true(machine_twin_ready(twin, machine));
         if (!config.start_paused) {
             machine_resume(machine);
         }
-        g_assert_true(machine_twin_tell(twin, NULL));
         twin_work(machine, name);
     }
     machine_free(machine);
@@ -439,6 +439,12 @@ static void test_refused(void)
     struct machine *machine = make();
     refuse(machine, "other", "harts");
     refuse(machine, "dies", "ended while it started");
+    g_autofree char *path = in_folder("raw.img"), *away = in_folder("away.img");
+    g_autofree uint8_t *raw = g_malloc0(DISK_SIZE);
+    g_assert_cmpint(g_rename(path, away), ==, 0);
+    file_fill("raw.img", raw, DISK_SIZE); /* the same bytes, but not the same file */
+    refuse(machine, "works", "another file");
+    g_assert_cmpint(g_rename(away, path), ==, 0);
     fork_forget(machine, "works");
     finish(machine);
 }
