@@ -10,7 +10,7 @@ import machine
 
 MIB = 1 << 20
 FULL, SPARSE, PACKED = 512 * MIB, 4096 * MIB, 192 * MIB
-TRIES = 4
+TRIES = 6
 WORDS = b"Tinamous are ground-dwelling birds that fly only when they have to. " * 64
 
 # What is copied, and how: the figure's name, the source, the arguments of `convert`.

@@ -51,10 +51,16 @@ static bool copy_goes_on(struct copy *copy)
     return !copy->error;
 }
 
-/* Only what the topmost image has is copied to a target with a backing file. */
-static int piece_look(const struct copy *copy, struct block_node *source, struct piece *piece,
+/* Only what the topmost image has is copied to a target with a backing file. Nobody writes to a
+ * source meanwhile: what one look has found is not looked at again. */
+static int piece_look(struct copy *copy, struct block_node *source, struct piece *piece,
                       uint64_t room)
 {
+    if (copy->known.node == source && piece->from < copy->known.end) {
+        piece->size = copy->known.end - piece->from;
+        piece->kind = (enum piece_kind)copy->known.kind;
+        return 0;
+    }
     struct block_extent extent;
     unsigned depth;
     struct block_node *base = copy->target_backed ? node_backing(source) : NULL;
@@ -65,6 +71,7 @@ static int piece_look(const struct copy *copy, struct block_node *source, struct
     piece->size = extent.size;
     bool ours = !copy->target_backed || (extent.status & EXTENT_ALLOCATED);
     piece->kind = !ours ? PIECE_BACKED : extent.status & EXTENT_ZERO ? PIECE_ZERO : PIECE_DATA;
+    copy->known = (struct copy_extent){ source, piece->from + piece->size, piece->kind };
     return 0;
 }
 

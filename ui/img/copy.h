@@ -37,6 +37,11 @@ struct copy {
     uint64_t size, next;     /* of all sources; that the next piece begins at */
     uint64_t begun, written; /* writes in order have begun up to here; bytes done */
     unsigned source;         /* that `next` lies in */
+    struct copy_extent {
+        struct block_node *node;
+        uint64_t end;
+        int kind; /* enum piece_kind */
+    } known;      /* what the last look at a source has found, up to its end */
     uint64_t source_begin;
     unsigned running;
     struct co_queue turn;
