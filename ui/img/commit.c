@@ -2,10 +2,9 @@
 
 #include "emu/block/driver.h"
 #include "ui/img/args.h"
+#include "ui/img/copy.h"
 #include "ui/img/parts.h"
 #include "ui/usage.h"
-
-#define CHUNK_MAX ((uint64_t)1 << 20)
 
 static const struct img_option options[] = {
     { 'f', "format", IMG_VALUE },      { 't', "cache", IMG_VALUE },
@@ -69,26 +68,6 @@ static struct block_node *base_find(const struct commit *commit, GError **error)
     return base;
 }
 
-static bool range_write(const struct commit *commit, uint64_t offset, uint64_t size, bool zero,
-                        uint8_t *data, GError **error)
-{
-    while (size > 0) {
-        uint64_t here = zero ? size : MIN(size, CHUNK_MAX);
-        int result = zero ? 0 : node_read(commit->top, offset, data, here);
-        if (result < 0) {
-            return img_transfer_failed(error, "committing", commit->top, offset, result);
-        }
-        result = zero ? node_write_zeroes(commit->target, offset, here, REQUEST_RELEASE)
-                      : node_write(commit->target, offset, data, here, 0);
-        if (result < 0) {
-            return img_transfer_failed(error, "committing", commit->target, offset, result);
-        }
-        offset += here;
-        size -= here;
-    }
-    return true;
-}
-
 static bool target_size(const struct commit *commit, GError **error)
 {
     uint64_t size = node_size(commit->top);
@@ -106,25 +85,17 @@ static bool target_size(const struct commit *commit, GError **error)
 
 static bool commit_copy(struct commit *commit, struct block_node *base, GError **error)
 {
-    uint64_t end = node_size(commit->top), at = 0;
-    g_autofree uint8_t *data = g_malloc(CHUNK_MAX);
-    img_progress(commit->img, 0, end);
-    while (at < end) {
-        struct block_extent extent;
-        unsigned depth;
-        int result = node_extent_above(commit->top, base, at, end - at, &extent, &depth);
-        if (result < 0) {
-            return img_transfer_failed(error, "committing", commit->top, at, result);
-        }
-        if ((extent.status & EXTENT_ALLOCATED) &&
-            !range_write(commit, at, extent.size, extent.status & EXTENT_ZERO, data, error)) {
-            return false;
-        }
-        at += extent.size;
-        img_progress(commit->img, at, end);
-    }
-    img_progress_end(commit->img);
-    return true;
+    struct copy copy = {
+        .img = commit->img,
+        .sources = &commit->top,
+        .source_count = 1,
+        .base = base,
+        .target = commit->target,
+        .target_backed = true,
+        .sparse = UINT64_MAX, /* zeros among data are written as they are */
+        .workers = COPY_WORKERS,
+    };
+    return copy_run(&copy, error);
 }
 
 /* The image may forget only what is safe where it is now. */

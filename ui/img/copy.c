@@ -63,7 +63,9 @@ static int piece_look(struct copy *copy, struct block_node *source, struct piece
     }
     struct block_extent extent;
     unsigned depth;
-    struct block_node *base = copy->target_backed ? node_backing(source) : NULL;
+    struct block_node *base = copy->base            ? copy->base
+                              : copy->target_backed ? node_backing(source)
+                                                    : NULL;
     int result = node_extent_above(source, base, piece->from, room, &extent, &depth);
     if (result < 0) {
         return result;

@@ -1,6 +1,6 @@
 /*
  * Copying images to an image: many pieces under way at once, zeros found and left out. The engine
- * of convert.
+ * of convert and commit.
  */
 #pragma once
 
@@ -22,6 +22,7 @@ struct copy {
     struct img *img;
     struct block_node **sources; /* one behind the other in the target */
     unsigned source_count;
+    struct block_node *base; /* only what the source has above it is copied; NULL: see below */
     struct block_node *target;
     uint64_t sparse;    /* runs of zeros at least this long are left out; 0: none are */
     uint64_t piece_max; /* 0: the default; with `compressed` the cluster size */
@@ -29,7 +30,7 @@ struct copy {
     bool compressed;
     bool any_order;      /* writes need not come in order (-W) */
     bool target_is_zero; /* what is not written reads as zeros */
-    bool target_backed;  /* what is not written reads as the source's backing does */
+    bool target_backed;  /* what is not written reads as the source's backing, or `base`, does */
     atomic_bool quit;    /* set by any thread: it ends, with an error */
     bool salvage;        /* what cannot be read is copied as zeros */
 
