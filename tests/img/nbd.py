@@ -28,7 +28,7 @@ def uri(socket, name=""):
 
 
 def listening(socket):
-    return lambda child: tool.exists(socket)
+    return lambda child: tool.listens(socket)
 
 
 def serve(socket, *options):

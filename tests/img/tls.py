@@ -65,7 +65,7 @@ def keyed(socket, file="keys", user="alice"):
 
 def serve(socket, *options):
     return tool.start(*IMG, "serve", "-r", "-f", "raw", "-k", socket, "-x", "disk", *options,
-                      "disk", ready=lambda child: tool.exists(socket), stdout=subprocess.DEVNULL)
+                      "disk", ready=lambda child: tool.listens(socket), stdout=subprocess.DEVNULL)
 
 
 def refused(words, where):
@@ -145,7 +145,7 @@ def use_server(where):
 
 def nbdkit(socket, *options):
     return tool.start("nbdkit", "-f", "-e", "disk", "-U", path(socket), *options, "memory", SIZE,
-                      ready=lambda child: tool.exists(socket), stderr=subprocess.DEVNULL)
+                      ready=lambda child: tool.listens(socket), stderr=subprocess.DEVNULL)
 
 
 def test_client():
@@ -164,7 +164,7 @@ def test_client():
     tool.stop(server)
     server = tool.start("qemu-nbd", "-t", "-f", "raw", "-k", path("q"), "-x", "disk", "--object",
                         f"tls-creds-x509,id=t,endpoint=server,verify-peer=on,dir={path('ours')}",
-                        "--tls-creds", "t", "empty", ready=lambda child: tool.exists("q"),
+                        "--tls-creds", "t", "empty", ready=lambda child: tool.listens("q"),
                         stderr=subprocess.DEVNULL)
     use_server(certified("q", "ours"))
     refused("TLS", certified("q", "nobody"))

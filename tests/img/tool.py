@@ -3,6 +3,7 @@ import atexit
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,12 @@ def start(*command, ready, **keywords):
         check(time.monotonic() < until, f"{command[0]} gets ready")
         time.sleep(0.02)
     return child
+
+
+def listens(name):
+    """Whether somebody accepts connections at a unix socket, which is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(os.path.join(folder, name)) == 0
 
 
 def stop(child):
