@@ -228,6 +228,8 @@ def test_refused():
     create("-q", "-u", "-b", "loop2.qcow2", "-F", "qcow2", "loop1.qcow2", "1M")
     create("-q", "-u", "-b", "loop1.qcow2", "-F", "qcow2", "loop2.qcow2", "1M")
     refused(["stands on itself"], "map", "loop1.qcow2")
+    tool.write("zero", b"")
+    refused(["zero: the file is empty"], "info", "-f", "qcow2", "zero")
     tool.write("short.qcow2", tool.read("base.qcow2")[:60])
     refused(["short.qcow2"], "info", "-f", "qcow2", "short.qcow2")
     refused(["extended"], "create", "-f", "qcow2", "-o", "extended_l2=on", "x.qcow2", "1M")

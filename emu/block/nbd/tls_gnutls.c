@@ -114,6 +114,7 @@ static char *closed_problem(const struct session *session)
 static char *alert_problem(const struct session *session)
 {
     int alert = (int)gnutls_alert_get(session->gnutls);
+    const char *name = gnutls_alert_get_name((gnutls_alert_description_t)alert);
     const struct nbd_tls_keys *keys = session->keys;
     if (keys->psk_client &&
         (alert == GNUTLS_A_UNKNOWN_PSK_IDENTITY || alert == GNUTLS_A_DECRYPT_ERROR ||
@@ -135,9 +136,7 @@ static char *alert_problem(const struct session *session)
                                keys->server ? "server" : "client");
     case GNUTLS_A_CERTIFICATE_EXPIRED: return g_strdup("it says that our certificate has expired");
     case GNUTLS_A_CERTIFICATE_REVOKED: return g_strdup("it says that our certificate was revoked");
-    default:
-        return g_strdup_printf("it says: %s",
-                               gnutls_alert_get_name((gnutls_alert_description_t)alert));
+    default: return g_strdup_printf("it says: %s", name ? name : "an alert without a name");
     }
 }
 

@@ -134,6 +134,11 @@ static bool open_header(struct qcow2 *q, GError **error)
 {
     const char *path = node_path(q->node);
     struct host_vec vec = { q->head, sizeof(q->head) };
+    if (node_size(q->file) == 0) {
+        return host_error_set(error, HOST_ERROR_OTHER,
+                              "%s: the file is empty: 'tinamou img create -f qcow2' makes images",
+                              path);
+    }
     int result = qcow2_read_host(q->file, 0, sizeof(q->head), &vec, 1);
     if (result < 0) {
         return qcow2_fails(q, result, "read the header", error);
