@@ -45,8 +45,9 @@ class Guest(machine.Machine):
         """Waits for the shell's prompt."""
         self.expect(self.shell, self.limit)
 
-    def run(self, command, limit=60):
+    def run(self, command, limit=None):
         """Types a command at the prompt and returns what it printed; its status must be 0."""
+        limit = limit or self.limit
         self.send(command + "; echo status=$?\n")
         self.expect(re.escape("echo status=$?") + r"\r?\n", limit)
         start = self.position
