@@ -73,7 +73,8 @@ bool machine_load(struct machine *machine, const char *path, GError **error)
         return false;
     }
     bool ran = machine_hold(machine);
-    bool ok = machine_take_image(machine, image, NULL, NULL, error);
+    bool ok = machine_settle(machine, error) &&
+              machine_take_image(machine, image, NULL, NULL, error);
     machine_let_go(machine, ran);
     state_image_free(image);
     if (!ok) {

@@ -403,8 +403,7 @@ static bool fork_make(struct machine_fork *fork, const struct machine_config *co
     int64_t from_ns = aio_clock_now_ns(clock);
     machine->forking = true; /* what comes while it settles finds it busy */
     bool ran = machine_hold(machine);
-    machine_settle(machine);
-    bool ok = fork_freeze(fork, config, &pack, objects, error);
+    bool ok = machine_settle(machine, error) && fork_freeze(fork, config, &pack, objects, error);
     machine_let_go(machine, ran);
     *ret_stood_ns = aio_clock_now_ns(clock) - from_ns;
     ok = ok && fork_disks_keep(machine, &fork->shared, error) &&

@@ -324,8 +324,7 @@ bool machine_snapshot_load(struct machine *machine, const char *name, GError **e
     }
     struct disks_apply apply = { &disks, g_ptr_array_new_with_free_func(g_free), 0, false };
     bool ran = machine_hold(machine);
-    machine_settle(machine);
-    bool ok = snapshot_take(machine, &apply, name, error);
+    bool ok = machine_settle(machine, error) && snapshot_take(machine, &apply, name, error);
     if (!apply.begun) {
         machine_let_go(machine, ran);
     }

@@ -60,6 +60,7 @@ struct machine {
     struct htif *htif; /* NULL: the program has no host-target interface */
 
     struct machine_saving *saving; /* NULL: it is not being saved */
+    struct disk_rest *resting;     /* the disk whose requests it waits for, standing, or NULL */
     GPtrArray *forks;          /* of struct machine_fork: its twins */
     unsigned fork_count;       /* that there ever were */
     bool forking;              /* one of them begins or ends */
@@ -159,8 +160,12 @@ bool machine_hold(struct machine *machine);
 void machine_let_go(struct machine *machine, bool ran);
 
 /* With the harts standing: lets what they have asked for be done, so that no request is on its way
- * any more. */
-void machine_settle(struct machine *machine);
+ * any more. False and `error` if that was given up: by machine_settle_cancel, or since the machine
+ * is to end. The loop runs meanwhile. */
+bool machine_settle(struct machine *machine, GError **error);
+
+/* Has machine_settle give up, if it waits for a disk. */
+void machine_settle_cancel(struct machine *machine);
 
 /* Whether it can be saved now: what the guest has asked for, and is no state, must not be lost. */
 bool machine_may_save(struct machine *machine, GError **error);

@@ -158,7 +158,7 @@ static bool saving_begin(struct machine_saving *saving, GError **error)
 
 bool machine_not_saving(const struct machine *machine, GError **error)
 {
-    return machine->saving == NULL ||
+    return (machine->saving == NULL && machine->resting == NULL) ||
            state_fail(error, STATE_ERROR_REFUSED,
                       "the machine is being saved: wait for its end, or say 'savevm_cancel'");
 }
@@ -194,8 +194,7 @@ bool machine_saving_start(struct machine *machine, const struct saving_target *t
     saving->done_bh = aio_bh_new(machine->ctx, "machine-saved", saving_done, saving);
     bool ran;
     int64_t from_ns = saving_hold(machine, &ran);
-    machine_settle(machine);
-    bool begun = saving_begin(saving, error);
+    bool begun = machine_settle(machine, error) && saving_begin(saving, error);
     machine->saving = begun ? saving : NULL;
     int64_t stood_ns = saving_let_go(machine, ran, from_ns);
     if (begun) {
@@ -210,6 +209,7 @@ bool machine_saving_start(struct machine *machine, const struct saving_target *t
 
 void machine_save_cancel(struct machine *machine)
 {
+    machine_settle_cancel(machine);
     if (machine->saving != NULL) {
         atomic_store(&machine->saving->canceled, true);
     }

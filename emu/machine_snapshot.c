@@ -1,38 +1,96 @@
 /* How a machine comes to rest, and how all of it is replaced by a saved one. */
 #include "emu/machine_state.h"
 
+#include <stdatomic.h>
+
 #include "aio/coroutine.h"
 #include "emu/block/node.h"
 #include "emu/machine_parts.h"
+#include "emu/state/field.h"
 #include "emu/state/part.h"
 
 #define SETTLE_PASSES 10000 /* of the loop: a device that never comes to rest is a bug */
-#define DISK_LOOK_NS  100000
 
-/* On the loop of a disk: until it has no request on its way. One that waits for the machine to go
- * on is not. */
+/* A disk whose requests are waited for, on its own loop. */
+struct disk_rest {
+    struct machine *machine;
+    struct block *block;
+    atomic_bool canceled, over;
+    bool rests;
+};
+
 static void disk_rest(void *opaque)
 {
-    struct co_sleep sleep;
-    co_sleep_init(&sleep);
-    while (block_in_flight(opaque) > block_stopped(opaque)) {
-        struct aio_clock *clock = aio_clock_host();
-        co_sleep_until(&sleep, clock, aio_clock_now_ns(clock) + DISK_LOOK_NS);
+    struct disk_rest *rest = opaque;
+    struct aio_context *waiter = aio_context_ref(rest->machine->ctx);
+    rest->rests = block_rest(rest->block, &rest->canceled);
+    atomic_store(&rest->over, true); /* `rest` may be gone from here on */
+    aio_notify(waiter);
+    aio_context_unref(waiter);
+}
+
+static void disk_rest_cancel(struct disk_rest *rest)
+{
+    if (!atomic_exchange(&rest->canceled, true)) {
+        block_rest_wake(rest->block);
     }
 }
 
-void machine_settle(struct machine *machine)
+/* Whoever ends the machine does not want to wait. */
+static bool disk_rest_waits(void *opaque)
+{
+    struct disk_rest *rest = opaque;
+    if (atomic_load(&rest->over)) {
+        return false;
+    }
+    if (atomic_load(&rest->machine->end_wanted) != MACHINE_NO_END) {
+        disk_rest_cancel(rest);
+    }
+    return true;
+}
+
+static bool machine_rest_disk(struct machine *machine, const char *id, struct block *block,
+                              GError **error)
+{
+    struct disk_rest rest = { .machine = machine, .block = block };
+    machine->resting = &rest;
+    aio_co_schedule(node_context(block_root(block)),
+                    coroutine_create("disk-rest", disk_rest, &rest));
+    aio_wait_while(machine->ctx, disk_rest_waits, &rest, "the disks' requests to end");
+    machine->resting = NULL;
+    return rest.rests || state_fail(error, STATE_ERROR_CANCELED,
+                                    "it was given up while requests of the disk '%s' (%s) had not "
+                                    "ended: 'info aio' says what they wait for",
+                                    id, block_path(block));
+}
+
+bool machine_settle(struct machine *machine, GError **error)
 {
     GHashTableIter iter;
-    void *block;
+    void *id, *block;
     unsigned passes = 0;
     while (passes++ < SETTLE_PASSES && aio_poll(machine->ctx, false)) {
     }
     for (unsigned turn = 0; turn < 2; turn++) { /* what is done in one may ring a bell again */
         g_hash_table_iter_init(&iter, machine->blocks);
-        while (g_hash_table_iter_next(&iter, NULL, &block)) {
-            block_run(node_context(block_root(block)), disk_rest, block);
+        while (g_hash_table_iter_next(&iter, &id, &block)) {
+            if (!machine_rest_disk(machine, id, block, error)) {
+                return false;
+            }
         }
+    }
+    return true;
+}
+
+bool machine_settling(const struct machine *machine)
+{
+    return machine->resting != NULL;
+}
+
+void machine_settle_cancel(struct machine *machine)
+{
+    if (machine->resting != NULL) {
+        disk_rest_cancel(machine->resting);
     }
 }
 

@@ -37,8 +37,12 @@ bool machine_save_start(struct machine *machine, const char *path, machine_saved
 bool machine_snapshot_start(struct machine *machine, const char *name, machine_saved_fn *done,
                             void *opaque, GError **error);
 
-/* Gives up what was begun, soon: `done` is called all the same. */
+/* Gives up what was begun, soon: `done` is called all the same. Gives up waiting for the disks'
+ * requests, too, before anything is saved or loaded. */
 void machine_save_cancel(struct machine *machine);
+
+/* Whether the machine stands until its disks' requests have ended, to be saved or loaded then. */
+bool machine_settling(const struct machine *machine);
 
 /* Whether the machine is being saved, and how far that is, in bytes of memory. */
 bool machine_save_progress(const struct machine *machine, uint64_t *ret_done, uint64_t *ret_total);

@@ -23,7 +23,8 @@ struct block {
     enum block_on_error on_error[2]; /* reads, and what changes the disk */
     struct throttle throttle;
     unsigned in_flight;
-    struct co_queue idle; /* who waits until nothing is in flight */
+    struct co_queue idle; /* who waits until nothing is in flight, */
+    struct co_queue rest; /* or nothing but what is kept */
     _Atomic uint64_t submitted;
     /* Requests whose result was there before block_submit returned. */
     struct block_request *answered, **answered_end;
@@ -59,6 +60,9 @@ static void request_end(struct block_request *request, int result)
     request->done(request, result);
     if (block->in_flight == 0) {
         co_queue_restart_all(&block->idle);
+    }
+    if (block->in_flight <= atomic_load(&block->kept)) {
+        co_queue_restart_all(&block->rest);
     }
 }
 
@@ -190,6 +194,9 @@ static void request_keep(struct block_request *request, int result)
                                                      : "a write",
                         request->offset, block_error_text(result));
     block->kept++;
+    if (block->in_flight <= atomic_load(&block->kept)) {
+        co_queue_restart_all(&block->rest);
+    }
     aio_request_waits_on(&request->tracked, AIO_ON_REMOTE, who);
     if (!block->stopped) {
         block->stopped = true;
@@ -265,6 +272,20 @@ static void block_wake_kept(void *opaque)
         block->stopped = false;
     }
     co_queue_restart_all(&block->kept_queue);
+    co_queue_restart_all(&block->rest);
+}
+
+bool block_rest(struct block *block, const atomic_bool *canceled)
+{
+    while (block->in_flight > atomic_load(&block->kept) && !atomic_load(canceled)) {
+        co_queue_wait(&block->rest, NULL);
+    }
+    return block->in_flight <= atomic_load(&block->kept);
+}
+
+void block_rest_wake(struct block *block)
+{
+    aio_bh_schedule(block->kept_bh);
 }
 
 void block_cancel(struct block *block, struct block_request *request)
@@ -443,6 +464,7 @@ struct block *block_open(struct aio_context *ctx, struct thread_pool *pool,
     block->answered_bh = aio_bh_new(ctx, "block-answered", block_answered, block);
     co_queue_init(&block->kept_queue);
     co_queue_init(&block->idle);
+    co_queue_init(&block->rest);
     block->kept_bh = aio_bh_new(ctx, "block-kept", block_wake_kept, block);
     return block;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -129,6 +130,13 @@ void block_cancel(struct block *block, struct block_request *request);
 
 /* Requests submitted and not yet done. */
 unsigned block_in_flight(const struct block *block);
+
+/* Waits until no request is on its way but those that wait for block_resume; false: *canceled is
+ * true, and some still are. In a coroutine of its context. */
+bool block_rest(struct block *block, const atomic_bool *canceled);
+
+/* Has block_rest look at its `canceled` again. Any thread. */
+void block_rest_wake(struct block *block);
 
 /* Runs the loop until no request is in flight. Those that wait for block_resume would wait forever:
  * there are none. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "emu/machine_state.h"
+
 
 bool monitor_hold(struct monitor_call *call)
 {
@@ -48,14 +50,29 @@ static void command_help(struct monitor_call *call)
     }
 }
 
+/* A machine that stands until its disks rest is not to be touched: true after a message. */
+static bool command_settling(struct monitor_call *call)
+{
+    bool settling = machine_settling(call->options->machine);
+    if (settling) {
+        g_string_append(call->out, "Error: the machine stands until its disks' requests have "
+                                   "ended: wait, or say 'savevm_cancel'\n");
+    }
+    return settling;
+}
+
 static void command_stop(struct monitor_call *call)
 {
-    machine_pause(call->options->machine);
+    if (!command_settling(call)) {
+        machine_pause(call->options->machine);
+    }
 }
 
 static void command_cont(struct monitor_call *call)
 {
-    machine_resume(call->options->machine);
+    if (!command_settling(call)) {
+        machine_resume(call->options->machine);
+    }
 }
 
 static void command_reset(struct monitor_call *call)

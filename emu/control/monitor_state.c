@@ -48,10 +48,11 @@ void monitor_savevm(struct monitor_call *call)
 void monitor_savevm_cancel(struct monitor_call *call)
 {
     uint64_t done, total;
-    if (!machine_save_progress(call->options->machine, &done, &total)) {
+    struct machine *machine = call->options->machine;
+    if (!machine_save_progress(machine, &done, &total) && !machine_settling(machine)) {
         g_string_append(call->out, "nothing is being saved\n");
     }
-    machine_save_cancel(call->options->machine);
+    machine_save_cancel(machine);
 }
 
 void monitor_loadvm(struct monitor_call *call)

@@ -7,6 +7,7 @@ import time
 
 import devices
 import guest
+import hangs
 import machine
 
 MIB = 1 << 20
@@ -140,4 +141,5 @@ def disk_loop(emulator):
 def register(table):
     """Enters the cases into the table of the suite."""
     table["disk-full"] = disk_full
+    table["disk-hangs"] = hangs.disk_hangs
     table["disk-loop"] = disk_loop
