@@ -393,6 +393,7 @@ static struct machine *machine_alloc(const struct machine_config *config, struct
     machine->start_paused = config->start_paused;
     machine->clipboard = config->clipboard;
     machine->on_stop = config->on_stop;
+    machine->on_loss = config->on_loss;
     machine->on_stop_opaque = config->on_stop_opaque;
     machine->stop_bh = aio_bh_new(ctx, "machine-stop", machine_serve_stop, machine);
     atomic_init(&machine->end_wanted, MACHINE_NO_END);

@@ -127,6 +127,8 @@ struct machine_config {
     GHashTable *audios;          /* id -> struct audio, made by the caller too */
     /* Hears why the machine stopped by itself (a disk that is full); NULL: nobody. */
     void (*on_stop)(void *opaque, const char *why);
+    /* The same for a disk that could not be closed as it should; the machine ends. */
+    void (*on_loss)(void *opaque, const char *what);
     void *on_stop_opaque;
     const char *const *command; /* how this program was started, for twins; NULL: there are none */
     struct machine_twin *twin;  /* what the machine begins with; NULL: it boots */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "emu/block/manage.h"
 #include "emu/dev/devices.h"
 
 #define KEY_POWER 116 /* Linux' input-event-codes.h */
@@ -17,11 +18,6 @@ static bool machine_fail(GError **error, const char *format, const char *a, cons
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s", text);
     g_free(text);
     return false;
-}
-
-static void block_close_value(void *block)
-{
-    block_close(block);
 }
 
 static void net_free_value(void *net)
@@ -159,7 +155,7 @@ static void machine_add_displays(struct machine *machine, const struct machine_c
 bool machine_open_backends(struct machine *machine, const struct machine_config *config,
                            GError **error)
 {
-    machine->blocks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, block_close_value);
+    machine->blocks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     machine->nets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, net_free_value);
     machine->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     machine->input = input_hub_new(machine->ctx);
@@ -197,6 +193,32 @@ void machine_get_traffic(const struct machine *machine, struct machine_traffic *
     }
 }
 
+static void machine_close_disk(struct machine *machine, struct block *block)
+{
+    g_autofree char *path = g_strdup(block_path(block));
+    int result = block_close(block);
+    if (result < 0 && machine->on_loss != NULL) {
+        g_autofree char *what = g_strdup_printf("disk '%s': what the guest wrote last, and did not "
+                                                "flush, may be lost: %s",
+                                                path, block_error_text(result));
+        machine->on_loss(machine->on_stop_opaque, what);
+    }
+}
+
+static void machine_close_disks(struct machine *machine)
+{
+    GHashTableIter iter;
+    void *block;
+    if (machine->blocks == NULL) {
+        return;
+    }
+    g_hash_table_iter_init(&iter, machine->blocks);
+    while (g_hash_table_iter_next(&iter, NULL, &block)) {
+        machine_close_disk(machine, block);
+    }
+    g_clear_pointer(&machine->blocks, g_hash_table_unref);
+}
+
 void machine_close_backends(struct machine *machine)
 {
     while (machine->display_count > 0) {
@@ -205,7 +227,7 @@ void machine_close_backends(struct machine *machine)
     g_clear_pointer(&machine->typing, typing_free);
     g_clear_pointer(&machine->input, input_hub_free);
     g_clear_pointer(&machine->nets, g_hash_table_unref);
-    g_clear_pointer(&machine->blocks, g_hash_table_unref);
+    machine_close_disks(machine);
     g_clear_pointer(&machine->used, g_hash_table_unref);
     g_clear_pointer(&machine->iothreads, g_ptr_array_unref);
     g_clear_pointer(&machine->pool, thread_pool_free);

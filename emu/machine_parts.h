@@ -70,6 +70,7 @@ struct machine {
     struct aio_bh *stop_bh;
     char *_Atomic stop_wanted; /* why, until the machine thread has seen to it */
     void (*on_stop)(void *opaque, const char *why);
+    void (*on_loss)(void *opaque, const char *what);
     void *on_stop_opaque;
     char *stopped_why; /* what the machine was stopped for by itself; NULL: it was not */
     /* What somebody asked for; any thread sets, the machine thread takes. */

@@ -87,7 +87,8 @@ static void say_way_out(const struct plan *plan)
     }
 }
 
-/* Something waits for what cannot come, or the user asked (SIGQUIT, Ctrl-Break). */
+/* Something waits for what cannot come, or the user asked (SIGQUIT, Ctrl-Break), or the end of a
+ * disk was not as it should be. */
 static void run_finding(void *opaque, const char *text)
 {
     (void)opaque;
@@ -189,6 +190,7 @@ static bool run_make(struct run *run, GError **error)
     }
     config->clipboard = clipboard_new(run->ctx);
     config->on_stop = run_stopped;
+    config->on_loss = run_finding;
     config->on_stop_opaque = run;
     run->sounds = sounds_new(run->plan, error);
     if (!run->sounds) {

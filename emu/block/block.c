@@ -374,6 +374,7 @@ struct block_work {
     uint64_t size;
     GError **error;
     bool done;
+    int result;
 };
 
 /* What the options mean for the graph. */
@@ -478,21 +479,22 @@ static void block_work_close(void *opaque)
     while (block->in_flight > 0) {
         co_queue_wait(&block->idle, NULL);
     }
-    node_close(block->root);
+    ((struct block_work *)opaque)->result = node_close(block->root);
     throttle_finish(&block->throttle);
     aio_bh_delete(block->answered_bh);
     aio_bh_delete(block->kept_bh);
 }
 
-void block_close(struct block *block)
+int block_close(struct block *block)
 {
     struct block_work work = { .block = block };
     if (block == NULL) {
-        return;
+        return 0;
     }
     block_run(block->ctx, block_work_close, &work);
     g_free(block->path);
     g_free(block);
+    return work.result;
 }
 
 static void block_work_resize(void *opaque)

@@ -95,8 +95,8 @@ struct block *block_open(struct aio_context *ctx, struct thread_pool *pool,
                          const struct block_options *options, GError **error);
 
 /* Waits for requests in flight, ends those that wait for block_resume, flushes and closes; accepts
- * NULL. */
-void block_close(struct block *block);
+ * NULL. Returns 0, or the enum file_error for which what was written last may be lost. */
+int block_close(struct block *block);
 
 /* Length in bytes. Any thread. */
 uint64_t block_size(const struct block *block);

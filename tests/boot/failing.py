@@ -224,6 +224,8 @@ class Run:
             return "the machine stopped" + ("" if self.over else " for good")
         if self.shell.process.returncode == 1:
             return "ended with a message"
+        if any("may be lost" in line for line in self.shell.said):
+            return "said at the end"
         if b"Error:" in self.shell.seen:
             return "the monitor said so"
         return "the guest was told" if b"failed" in self.shell.seen else "all went well"

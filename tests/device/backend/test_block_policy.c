@@ -270,6 +270,21 @@ static void test_refused(void)
     finish();
 }
 
+/* Who closes hears that what was written before could not be put on stable storage. */
+static void test_closing_fails(void)
+{
+    static uint8_t data[512];
+    const struct host_vec vec = { data, sizeof(data) };
+    setup((struct block_options){ .format = "raw" });
+    struct block_request request = request_of(BLOCK_WRITE, &vec, 0);
+    block_submit(b.block, &request);
+    block_drain(b.block);
+    fake_file_fail(FAKE_FILE_FLUSH, 1, FILE_ERROR_IO);
+    g_assert_cmpint(block_close(b.block), ==, FILE_ERROR_IO);
+    b.block = NULL;
+    finish();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -282,5 +297,6 @@ int main(int argc, char **argv)
     g_test_add_func("/policy/closing-ignores-limits", test_closing_ignores_limits);
     g_test_add_func("/policy/resize", test_resize);
     g_test_add_func("/policy/refused", test_refused);
+    g_test_add_func("/policy/closing-fails", test_closing_fails);
     return g_test_run();
 }
