@@ -3,6 +3,7 @@ import contextlib
 import filecmp
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import time
@@ -49,7 +50,11 @@ class Times:
         """Takes the time of a block."""
         began = time.monotonic()
         yield
-        self.seconds.setdefault(name, []).append(time.monotonic() - began)
+        self.add(name, time.monotonic() - began)
+
+    def add(self, name, seconds):
+        """A step took so long."""
+        self.seconds.setdefault(name, []).append(seconds)
 
     def show(self):
         """One line a step: how often, the median and the longest."""
@@ -67,7 +72,7 @@ class Rounds:
         self.folder = pathlib.Path(folder)
         self.image = self.folder / "disk.qcow2"
         self.times = Times()
-        self.sizes = []
+        self.sizes = {"file": [], "image": []}  # MiB
         self.shell = None
         root = machine.guest_script("rootfs")
         subprocess.run([*emulator, "img", "create", "-q", "-f", "qcow2", "-b", root, "-F", "raw",
@@ -100,9 +105,14 @@ class Rounds:
     def commands(self, *commands):
         """What the monitor is told, each with its time."""
         for command in commands:
-            with self.times.step(" ".join(command.split()[:1]) + (
-                    " file" if "file:" in command else "")):
-                snapshots.monitor(self.shell, command, BUSY_S)
+            name = command.split()[0] + (" file" if "file:" in command else "")
+            with self.times.step(name):
+                printed = snapshots.monitor(self.shell, command, BUSY_S)
+            if stood := re.search(r"stood for ([\d.]+) ms, at the end for ([\d.]+) ms", printed):
+                self.times.add(f"the guest stood for {name}", float(stood.group(1)) / 1000)
+                self.times.add(f"and at its end, {name}", float(stood.group(2)) / 1000)
+            if sizes := re.search(r"round +([\d.]+) MiB", printed):
+                self.sizes["image"].append(float(sizes.group(1)))
 
     def file_here(self, state):
         """Into a file and back while the guest stands; saved once more it is the same file."""
@@ -119,7 +129,7 @@ class Rounds:
 
     def image_here(self, _):
         """Into the image; the guest works, and is taken back with its disk."""
-        self.commands("savevm round")
+        self.commands("savevm round", "info snapshots")
         self.shell.run("sleep 1", BUSY_S)
         self.commands("loadvm round")
 
@@ -141,8 +151,8 @@ class Rounds:
             self.wait_work(before)
         said = f"round {number + 1}, {kind.__name__}: {time.monotonic() - began:.1f} s"
         if state.exists():
-            self.sizes.append(os.path.getsize(state))
-            said += f", {self.sizes[-1] >> 20} MiB"
+            self.sizes["file"].append(os.path.getsize(state) / (1 << 20))
+            said += f", {self.sizes['file'][-1]:.0f} MiB"
             os.remove(state)
         print(said, flush=True)
 
@@ -207,7 +217,7 @@ def debian_rounds(emulator):
         try:
             rounds.begin()
             first = rounds.counts()
-            for number in range(int(os.environ.get("ROUNDS", ROUNDS))):
+            for number in range(ROUNDS):
                 rounds.one(number)
             rounds.finish(first)
         except machine.Failure as failure:
@@ -216,6 +226,9 @@ def debian_rounds(emulator):
         finally:
             rounds.end()
         rounds.times.show()
+        for where, sizes in rounds.sizes.items():
+            if sizes:
+                print(f"states in {where}s: {min(sizes):.0f} to {max(sizes):.0f} MiB", flush=True)
 
 
 def register(table):

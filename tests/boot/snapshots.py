@@ -39,7 +39,8 @@ def folder():
 
 
 def monitor(shell, command, limit=120):
-    """Runs a command in the monitor and returns to the guest; it must not fail."""
+    """Runs a command in the monitor and returns to the guest; it must not fail. Returns what was
+    printed."""
     shell.send("\x01c")
     shell.expect(r"\(tinamou\) ", limit)
     shell.send(command + "\n")
@@ -51,6 +52,7 @@ def monitor(shell, command, limit=120):
     shell.send("\x01c")
     if "Error" in printed:  # what the guest prints comes in between
         raise machine.Failure(f"the monitor said to '{command}': {printed!r}")
+    return printed
 
 
 def save_without_room(shell, images, name):
