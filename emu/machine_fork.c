@@ -136,7 +136,7 @@ static void fork_timer(void *opaque)
     if (fork->state == FORK_STARTS) {
         fork->late = true;
         fork->state = FORK_FAILED;
-    } else if (machine->saving != NULL || machine->forking) {
+    } else if (machine->saving != NULL || machine->resting != NULL || machine->forking) {
         timer_mod(&fork->limit, aio_clock_now_ns(aio_clock_host()) + FORK_LOOK_NS);
     } else {
         machine->forking = true;
