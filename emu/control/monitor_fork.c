@@ -31,6 +31,7 @@ void monitor_fork(struct monitor_call *call)
         g_string_append_printf(call->out, "Error: %s\n", error->message);
         g_error_free(error);
     } else {
+        call->done = true;
         say_forked(call, &forked);
         machine_forked_clear(&forked);
     }

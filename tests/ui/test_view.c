@@ -138,7 +138,8 @@ static void test_greyed(void)
     menu_press(&menu, MENU_ENTER, &choice);
     g_assert_cmpint(choice.command, ==, COMMAND_POWER);
     menu.open = 1;
-    menu.greyed |= 1u << COMMAND_POWER | 1u << COMMAND_SAVE | 1u << COMMAND_LOAD;
+    menu.greyed |=
+        1u << COMMAND_POWER | 1u << COMMAND_SAVE | 1u << COMMAND_LOAD | 1u << COMMAND_FORK;
     menu_press(&menu, MENU_DOWN, &choice);
     menu_press(&menu, MENU_ENTER, &choice);
     g_assert_cmpint(choice.command, ==, COMMAND_NONE);

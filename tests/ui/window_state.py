@@ -9,6 +9,7 @@ import contextlib
 import os
 import pathlib
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -180,6 +181,20 @@ def test_snapshot():
         wait_for("what was saved", lambda: typed(monitor) == kept)
 
 
+def test_fork():
+    """The twin of the menu runs, and its end leaves the machine alone."""
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    with window_of("fork") as (window, monitor):
+        knock(monitor)
+        xdo("key", "ctrl+shift+d")
+        wait_for("a twin", lambda: "process" in monitor.run("info forks"))
+        os.kill(int(re.search(r"process (\d+)", monitor.run("info forks"))[1]), signal.SIGTERM)
+        wait_for("the end of the twin", lambda: "no twins" in monitor.run("info forks"))
+        xdo("windowactivate", "--sync", window)
+        dismiss(monitor)
+        type_checked(monitor, "alone")
+
+
 def test_full_screen():
     """The window fills the screen and comes back as it was, by keys and by the menu."""
     with window_of("full") as (window, monitor):
@@ -283,7 +298,7 @@ def main():
         sys.exit(77)
     desktop.display_open()
     for test in [test_typing, test_menu, test_snapshot, test_full_screen, test_waiting] + \
-            ([test_dialog] if WINDOWS else [test_drop]):
+            ([test_dialog] if WINDOWS else [test_drop, test_fork]):
         began = time.monotonic()
         test()
         print(f"ok {test.__name__} in {time.monotonic() - began:.1f} s", flush=True)

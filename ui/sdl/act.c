@@ -262,6 +262,7 @@ void window_do(struct window *window, enum command command)
     case COMMAND_SAVE: act_save(window); break;
     case COMMAND_LOAD: act_load(window); break;
     case COMMAND_LOAD_NOW: act_command(window, "loadvm " SNAPSHOT); break;
+    case COMMAND_FORK: act_command(window, "fork"); break;
     case COMMAND_SCREENSHOT: act_screenshot(window); break;
     case COMMAND_OPEN: window_ask_file(window); break;
     case COMMAND_QUIT: act_quit(window); break;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "platform/desktop.h"
+#include "platform/memory.h"
 #include "ui/sdl/parts.h"
 
 #define WIDTH          1024 /* points of the content at first, as a GPU without a window has */
@@ -263,11 +264,12 @@ static unsigned menu_greyed(struct window *window)
 {
     static const unsigned of_machine = 1u << COMMAND_PAUSE | 1u << COMMAND_RESET |
                                        1u << COMMAND_POWER | 1u << COMMAND_SAVE |
-                                       1u << COMMAND_LOAD;
+                                       1u << COMMAND_LOAD | 1u << COMMAND_FORK;
     static const unsigned of_screen = 1u << COMMAND_SCREENSHOT | 1u << COMMAND_GRAB;
     static const unsigned of_console =
         1u << COMMAND_COPY | 1u << COMMAND_PASTE | 1u << COMMAND_SELECT_ALL | 1u << COMMAND_FIND;
-    return (window->attached ? 0 : of_machine) | (window_screen(window) ? 0 : of_screen) |
+    unsigned of_host = host_memory_can_part(NULL) ? 0 : 1u << COMMAND_FORK;
+    return of_host | (window->attached ? 0 : of_machine) | (window_screen(window) ? 0 : of_screen) |
            (window_console(window) ? 0 : of_console);
 }
 

@@ -13,6 +13,7 @@ const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_POWER] = { "Press the power button", 'b', "system_powerdown" },
     [COMMAND_SAVE] = { "Save a snapshot", 'e', "savevm" },
     [COMMAND_LOAD] = { "Go back to the snapshot...", 'l', "loadvm" },
+    [COMMAND_FORK] = { "Make a twin", 'd', "fork" },
     [COMMAND_SCREENSHOT] = { "Take a screenshot", 's', "screendump" },
     [COMMAND_OPEN] = { "Open a disk, kernel or program...", 'o', NULL },
     [COMMAND_QUIT] = { "Quit", 'q', "quit" },
