@@ -97,7 +97,7 @@ static int driver_transfer(struct block_node *node, uint64_t offset, uint64_t si
         return node->driver->read(node, offset, size, vec, count);
     }
     int result = node->driver->write(node, offset, size, vec, count, flags);
-    if (result == 0 && node->driver->growable) {
+    if (node->driver->growable) { /* if it failed, too: a part may be there */
         node->size = MAX(node->size, offset + size);
     }
     return result;

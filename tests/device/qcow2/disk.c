@@ -154,9 +154,11 @@ static int disk_write(struct block_node *node, uint64_t offset, uint64_t size,
     }
     disk_delay('w');
     int result = offset + size <= FILE_MAX ? disk_result('w') : FILE_ERROR_NO_SPACE;
+    uint64_t half = size / 2 / SECTOR * SECTOR;
+    uint64_t part = result == 0 ? size : offset < FILE_MAX ? MIN(half, FILE_MAX - offset) : 0;
+    file_resize(disk->file, MAX(disk->file->size, offset + part));
+    vec_copy_out(vec, count, 0, disk->file->data + offset, part);
     if (result == 0) {
-        file_resize(disk->file, MAX(disk->file->size, offset + size));
-        vec_copy_out(vec, count, 0, disk->file->data + offset, size);
         record_end(record);
     }
     return result;

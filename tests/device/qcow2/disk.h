@@ -29,7 +29,8 @@ const uint8_t *disk_get(const char *name, size_t *ret_size);
 void disk_remove(const char *name);
 
 /* Lets the n-th request from now on (1 is the next one) fail with an error, of the kinds in `kinds`
- * ('r', 'w', 'f'); 0 never. */
+ * ('r', 'w', 'f'); 0 never. A write that fails has written the first half of its
+ * sectors. */
 void disk_fail(unsigned n, int error, const char *kinds);
 
 /* Whether it has come to that. */
