@@ -20,6 +20,25 @@ void check_report(const struct check_run *run, const char *format, ...)
     run->out->report(run->out->opaque, line);
 }
 
+bool check_broken(struct check_run *run, const char *format, ...)
+{
+    bool repairs = run->out->repair_all && !run->silent;
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    check_report(run, "%s %s", repairs ? "Repairing" : "ERROR", text);
+    run->out->corruptions += !run->silent;
+    run->out->corruptions_fixed += repairs;
+    return repairs;
+}
+
+bool check_in_file(const struct check_run *run, uint64_t offset, uint64_t size)
+{
+    uint64_t end = offset + size;
+    return end >= offset && (end <= run->file_end || end - run->file_end < run->q->cluster_size);
+}
+
 void check_area(struct check_run *run, uint64_t offset, uint64_t size)
 {
     const struct qcow2 *q = run->q;
@@ -27,7 +46,7 @@ void check_area(struct check_run *run, uint64_t offset, uint64_t size)
     if (size == 0) {
         return;
     }
-    if (end < offset || (end > run->file_end && end - run->file_end >= q->cluster_size)) {
+    if (!check_in_file(run, offset, size)) {
         check_corrupt(run,
                       "counting reference for region exceeding the end of the file by one "
                       "cluster or more: offset 0x" X64 " size 0x" X64,
@@ -138,24 +157,63 @@ int check_compare(struct check_run *run)
     return 0;
 }
 
-/* Counts again, and writes tables that say that. */
-static int check_run_rebuild(struct check_run *run)
+/* Counts again, what was repaired meanwhile as it is now. */
+static int check_recount(struct check_run *run)
 {
-    struct node_check *out = run->out;
-    check_report(run, "Rebuilding refcount structure");
     refmap_finish(&run->map);
     refmap_init(&run->map);
     run->silent = true;
     int result = check_walk(run);
-    if (result == 0) {
-        result = check_rebuild(run);
-    }
-    if (result == 0) { /* every count is right now */
-        out->corruptions_fixed = out->corruptions;
-        out->leaks_fixed = out->leaks;
-    }
     run->silent = false;
     return result;
+}
+
+/* Counts again, and writes tables that say that. */
+static int check_run_rebuild(struct check_run *run)
+{
+    check_report(run, "Rebuilding refcount structure");
+    int result = check_recount(run);
+    return result == 0 ? check_rebuild(run) : result;
+}
+
+/* Bitmaps that make no sense: the image has none, then. */
+static int check_drop_bitmaps(struct check_run *run, uint64_t damages)
+{
+    struct qcow2 *q = run->q;
+    check_report(run, "Repairing the header: it leads to no bitmaps any more");
+    q->header.autoclear &= ~(uint64_t)AUTOCLEAR_BITMAPS;
+    int result = qcow2_write_head(q);
+    if (result == 0) {
+        run->out->corruptions_fixed += damages;
+        result = check_recount(run);
+    }
+    return result;
+}
+
+/* Snapshots whose L1 table is lost go. The counts are right already. */
+static int check_drop_snapshots(struct check_run *run)
+{
+    struct qcow2 *q = run->q;
+    unsigned kept = 0, lost = 0;
+    struct qcow2_snapshot *list = g_new0(struct qcow2_snapshot, q->snapshot_count + 1);
+    unsigned good = q->snapshot_count - run->lost_snapshots->len;
+    for (unsigned i = 0; i < q->snapshot_count; i++) {
+        bool is_lost = lost < run->lost_snapshots->len &&
+                       g_array_index(run->lost_snapshots, unsigned, lost) == i;
+        list[is_lost ? good + lost : kept] = q->snapshots[i];
+        *(is_lost ? &lost : &kept) += 1;
+    }
+    g_free(q->snapshots);
+    q->snapshots = list;
+    int result = qcow2_snapshots_store(q, good);
+    for (unsigned i = good; i < q->snapshot_count && result == 0; i++) {
+        check_report(run, "Removing snapshot %s (%s)", list[i].id, list[i].name);
+        g_free(list[i].id);
+        g_free(list[i].name);
+        g_free(list[i].extra);
+    }
+    q->snapshot_count = result == 0 ? good : q->snapshot_count;
+    return result == 0 ? qcow2_settle(q) : result;
 }
 
 /* The copied flags, which depend on counts that are right. */
@@ -174,12 +232,25 @@ static int check_flags(struct check_run *run)
     return result;
 }
 
+/* All references, and what was wrong with those that lead to them. */
+static int check_references(struct check_run *run)
+{
+    struct node_check *out = run->out;
+    uint64_t damaged = out->corruptions - out->corruptions_fixed;
+    int result = check_walk(run);
+    if (result == 0 && run->bitmaps_damaged && out->repair_all) {
+        damaged = out->corruptions - out->corruptions_fixed - damaged;
+        result = check_drop_bitmaps(run, damaged);
+    }
+    return result;
+}
+
 static int check_all(struct check_run *run)
 {
     struct node_check *out = run->out;
     uint64_t damaged;
-    int result = check_walk(run);
-    damaged = out->corruptions; /* that new counts do not mend */
+    int result = check_references(run);
+    damaged = out->corruptions - out->corruptions_fixed; /* that new counts do not mend */
     if (result == 0) {
         check_refcount_tables(run);
         if (!run->rebuild || !out->repair_all) {
@@ -188,9 +259,15 @@ static int check_all(struct check_run *run)
     }
     if (result == 0 && run->rebuild && out->repair_all) {
         result = check_run_rebuild(run);
-        out->corruptions_fixed -= result == 0 ? damaged : 0;
+        if (result == 0) { /* every count is right now */
+            out->corruptions_fixed = out->corruptions - damaged;
+            out->leaks_fixed = out->leaks;
+        }
     }
-    return result == 0 ? check_flags(run) : result;
+    if (result == 0 && out->repair_all && run->lost_snapshots->len > 0) {
+        result = check_drop_snapshots(run);
+    }
+    return result == 0 && !run->lost ? check_flags(run) : result;
 }
 
 /* After a repair: all is written, and the marks that somebody left are gone. */
@@ -221,6 +298,8 @@ int qcow2_check_inside(struct qcow2 *q, struct node_check *check)
     bool repair = check->repair_all || check->repair_leaks;
     int result = 0;
     refmap_init(&run.map);
+    refmap_init(&run.fixed);
+    run.lost_snapshots = g_array_new(FALSE, FALSE, sizeof(unsigned));
     check->total_clusters = qcow2_clusters(q, node_size(q->node));
     if (repair && !q->writable) {
         result = FILE_ERROR_READ_ONLY;
@@ -236,6 +315,8 @@ int qcow2_check_inside(struct qcow2 *q, struct node_check *check)
         result = check_finish(&run);
     }
     refmap_finish(&run.map);
+    refmap_finish(&run.fixed);
+    g_array_free(run.lost_snapshots, TRUE);
     return result;
 }
 

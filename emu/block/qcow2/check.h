@@ -8,9 +8,13 @@ struct check_run {
     struct qcow2 *q;
     struct node_check *out;
     struct refmap map;
-    uint64_t file_end; /* bytes */
-    bool silent;       /* counts again what was reported before */
-    bool rebuild;      /* the refcount tables themselves are damaged */
+    struct refmap fixed; /* what has a place of its own: header, L1 and refcount tables, ... */
+    uint64_t file_end;   /* bytes */
+    bool silent;         /* counts again what was reported before */
+    bool rebuild;        /* the refcount tables themselves are damaged */
+    bool lost;           /* some tree has tables that cannot be read */
+    bool bitmaps_damaged;
+    GArray *lost_snapshots; /* indices, rising, of those without an L1 table */
 };
 
 /* Reports a line; never in a silent run. */
@@ -19,6 +23,13 @@ void check_report(const struct check_run *run, const char *format, ...) G_GNUC_P
 /* Reports damage, which is counted. */
 #define check_corrupt(run, ...)                                                                    \
     ((run)->out->corruptions += !(run)->silent, check_report(run, "ERROR " __VA_ARGS__))
+
+/* Reports damage to something that -r all takes away, and counts it as repaired then. Whether the
+ * caller is to do so. */
+bool check_broken(struct check_run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Whether a range lies in the file, but for less than a cluster. */
+bool check_in_file(const struct check_run *run, uint64_t offset, uint64_t size);
 
 /* Counts a reference to a range of the file. */
 void check_area(struct check_run *run, uint64_t offset, uint64_t size);

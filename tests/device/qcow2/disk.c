@@ -5,8 +5,8 @@
 #include "emu/block/driver.h"
 #include "platform/error.h"
 
-#define SECTOR   512u
-#define FILE_MAX (64u << 20) /* then the disk is full */
+#define SECTOR    512u
+#define FILE_MAX  (64u << 20) /* then the disk is full */
 #define DISCARDED 0xdd
 
 /* One request that changes what a power cut leaves. */
@@ -440,10 +440,9 @@ static gint cut_order(gconstpointer a, gconstpointer b)
 void disk_cut(uint64_t moment, GRand *random, const char *name)
 {
     struct disk_file *left = file_find(name, true);
-    struct cut cut = { .random = random,
-                       .moment = moment,
-                       .stable = cut_stable(moment),
-                       .mood = cut_mood(random) };
+    struct cut cut = {
+        .random = random, .moment = moment, .stable = cut_stable(moment), .mood = cut_mood(random)
+    };
     g_ptr_array_sort(disks.records, cut_order);
     cut_pick(&cut);
     file_resize(left, 0);

@@ -5,7 +5,7 @@
 
 struct change {
     uint64_t offset, size;
-    uint8_t *data; /* NULL: zeros */
+    uint8_t *data;  /* NULL: zeros */
     uint64_t begun; /* a moment of the disk */
     bool done;
     unsigned begun_at, ended_at; /* in the order of calls and answers; 0: not yet */

@@ -1,4 +1,5 @@
-"""Goal: qemu-img finds images whole and as they should be that test_qcow2_random has worked on."""
+"""Goal: qemu-img finds images whole and as they should be that a test has worked on or
+repaired."""
 import pathlib
 import shutil
 import subprocess

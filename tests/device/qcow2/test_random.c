@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "platform/file.h"
 #include "tests/device/qcow2/batch.h"
 
 #define SNAPSHOTS_MAX 4u
@@ -215,19 +214,14 @@ static void begin_image(void)
 static void dump_image(void)
 {
     static const char *const names[] = { "disk:image", "disk:base" };
-    GError *error = NULL;
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         size_t size;
         const uint8_t *data = disk_get(names[i], &size);
-        g_autofree char *path = g_strdup_printf("%s/%u-%s", t.dump, t.seed, names[i] + 5);
-        if (data != NULL && !host_file_save(path, data, size, &error)) {
-            g_error("%s", error->message);
+        if (data != NULL) {
+            world_dump(t.dump, t.seed, names[i] + 5, data, size);
         }
     }
-    g_autofree char *path = g_strdup_printf("%s/%u-model", t.dump, t.seed);
-    if (!host_file_save(path, t.model.data, t.model.size, &error)) {
-        g_error("%s", error->message);
-    }
+    world_dump(t.dump, t.seed, "model", t.model.data, t.model.size);
 }
 
 /* The backing image lies beside it, under the name that it has there. */

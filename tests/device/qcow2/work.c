@@ -77,9 +77,9 @@ static bool job_align(struct job *job)
 static void job_step(const struct job *all)
 {
     enum { ZERO, RELEASE, DISCARD, PACK, FLUSH, READ, WRITE };
-    static const unsigned char kinds[] = { ZERO,  RELEASE, DISCARD, DISCARD, PACK,  PACK,  FLUSH,
-                                           FLUSH, READ,    READ,    READ,    WRITE, WRITE, WRITE,
-                                           WRITE, WRITE,   WRITE };
+    static const unsigned char kinds[] = { ZERO,  RELEASE, DISCARD, DISCARD, PACK, PACK,
+                                           FLUSH, FLUSH,   READ,    READ,    READ, WRITE,
+                                           WRITE, WRITE,   WRITE,   WRITE,   WRITE };
     uint64_t sectors = all->size / 512, at = world_random(sectors);
     struct job job = { NULL, all->work, all->offset + at * 512,
                        (1 + world_random(sectors - at)) * 512 };

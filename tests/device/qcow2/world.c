@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "platform/file.h"
+
 struct image_world world;
 
 void world_begin(uint32_t seed)
@@ -99,4 +101,13 @@ void world_compare(struct block_node *node, const uint8_t *model, size_t size)
             g_error("differs at %zx: %02x, not %02x", i, data[i], model[i]);
         }
     }
+}
+
+void world_dump(const char *folder, uint32_t seed, const char *name, const uint8_t *data,
+                size_t size)
+{
+    g_autofree char *path = g_strdup_printf("%s/%u-%s", folder, seed, name);
+    GError *error = NULL;
+    host_file_save(path, data, size, &error);
+    g_assert_no_error(error);
 }

@@ -39,3 +39,7 @@ struct node_check world_check(struct block_node *node, bool repair);
 
 /* Compares all that an image shows with a model. */
 void world_compare(struct block_node *node, const uint8_t *model, size_t size);
+
+/* Leaves something in the folder of the host that other programs look at, as "SEED-NAME". */
+void world_dump(const char *folder, uint32_t seed, const char *name, const uint8_t *data,
+                size_t size);
