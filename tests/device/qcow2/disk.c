@@ -156,7 +156,7 @@ static int disk_write(struct block_node *node, uint64_t offset, uint64_t size,
     int result = offset + size <= FILE_MAX ? disk_result('w') : FILE_ERROR_NO_SPACE;
     uint64_t half = size / 2 / SECTOR * SECTOR;
     uint64_t part = result == 0 ? size : offset < FILE_MAX ? MIN(half, FILE_MAX - offset) : 0;
-    file_resize(disk->file, MAX(disk->file->size, offset + part));
+    file_resize(disk->file, part > 0 ? MAX(disk->file->size, offset + part) : disk->file->size);
     vec_copy_out(vec, count, 0, disk->file->data + offset, part);
     if (result == 0) {
         record_end(record);
