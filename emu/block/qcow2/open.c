@@ -68,7 +68,8 @@ int qcow2_mark_dirty(struct qcow2 *q, bool dirty)
     return open_change_features(q, dirty ? INCOMPATIBLE_DIRTY : 0, dirty ? 0 : INCOMPATIBLE_DIRTY);
 }
 
-int qcow2_set_dirty(struct qcow2 *q, bool dirty)
+/* Sets or clears the dirty bit and makes that stable; nothing for version 2. */
+static int open_set_dirty(struct qcow2 *q, bool dirty)
 {
     int result = qcow2_mark_dirty(q, dirty);
     return result == 0 ? qcow2_sync(q) : result;
@@ -96,7 +97,7 @@ static int open_prepare(struct qcow2 *q)
         }
     }
     if (result == 0 && q->lazy) {
-        result = qcow2_set_dirty(q, true);
+        result = open_set_dirty(q, true);
     }
     if (result < 0) {
         q->header.autoclear = autoclear;
@@ -276,7 +277,7 @@ static bool open_repair(struct qcow2 *q, GError **error)
                               "itself; look at it with 'tinamou img check'",
                               node_path(q->node));
     }
-    result = qcow2_set_dirty(q, false);
+    result = open_set_dirty(q, false);
     return result == 0 ? true : qcow2_fails(q, result, "clear its dirty mark", error);
 }
 
@@ -315,7 +316,7 @@ static int open_settle(struct qcow2 *q)
     if (q->prepared && q->writable) {
         result = qcow2_settle(q);
         if (result == 0 && q->lazy && !q->half_done) {
-            result = qcow2_set_dirty(q, false);
+            result = open_set_dirty(q, false);
             q->prepared = result != 0; /* the next writer marks it again */
         }
     }

@@ -55,7 +55,7 @@ struct qcow2 {
     char *backing_name, *backing_format, *data_name;
     unsigned cluster_bits, l2_bits, slice_bits; /* the last: of bytes */
     uint64_t cluster_size;
-    bool external, lazy, writable, in_snapshot;
+    bool external, lazy, writable;
     bool prepared;  /* qcow2_before_write has been here */
     bool half_done; /* a change to the whole image failed on its way: the next writer repairs */
     int failed;     /* a flush failed: what the file holds is not known any more */
@@ -196,10 +196,7 @@ int qcow2_refcount_set(struct qcow2 *q, uint64_t cluster, uint64_t count);
 /* The largest it can hold. */
 uint64_t qcow2_refcount_max(const struct qcow2 *q);
 
-/* One entry of a refcount block in memory. */
-uint64_t qcow2_refblock_get(const struct qcow2 *q, const uint8_t *block, uint64_t index);
-
-/* Sets it. */
+/* Sets one entry of a refcount block in memory. */
 void qcow2_refblock_set(const struct qcow2 *q, uint8_t *block, uint64_t index, uint64_t count);
 
 /* Host clusters that one refcount block covers. */

@@ -14,7 +14,8 @@ uint64_t qcow2_refblock_entries(const struct qcow2 *q)
     return q->cluster_size * 8 >> q->header.refcount_order;
 }
 
-uint64_t qcow2_refblock_get(const struct qcow2 *q, const uint8_t *block, uint64_t index)
+/* One entry of a refcount block in memory. */
+static uint64_t refblock_get(const struct qcow2 *q, const uint8_t *block, uint64_t index)
 {
     unsigned order = q->header.refcount_order;
     switch (order) {
@@ -74,7 +75,7 @@ int qcow2_refcount(struct qcow2 *q, uint64_t cluster, uint64_t *ret_count)
     uint64_t index;
     int result = refcount_slice(q, cluster, &slice, &index);
     if (result == 0) {
-        *ret_count = slice != NULL ? qcow2_refblock_get(q, slice->data, index) : 0;
+        *ret_count = slice != NULL ? refblock_get(q, slice->data, index) : 0;
     }
     return result;
 }
