@@ -84,9 +84,10 @@ MUTATIONS = [
     ("a lazy image is not marked before it is changed", "open.c",
      r"result == 0 && q->lazy\) {\n        result = open_set_dirty\(q, true",
      r"result == 0 && q->lazy) {\n        result = open_set_dirty(q, false"),
-    ("the mark of a lazy image is not stable", "open.c",
-     r"return result == 0 \? qcow2_sync\(q\) : result;\n}\n\nint qcow2_corrupt",
-     r"return result;\n}\n\nint qcow2_corrupt"),
+    ("a change to the whole image is not marked", "snapshot.c",
+     r"result = qcow2_mark_dirty\(q, true\);", "result = 0;"),
+    ("the mark of a change is not stable when it begins", "snapshot.c",
+     r"result = qcow2_settle\(q\); /\* the mark, too \*/", "result = 0;"),
 ]
 
 
