@@ -6,13 +6,22 @@
 
 #define X64 "%" G_GINT64_MODIFIER "x"
 
-/* One tree on its way: the active one is also measured. */
+/* One tree on its way. */
 struct walk {
     struct check_run *run;
-    bool active;
-    uint64_t next; /* where the next cluster would lie if nothing were fragmented */
+    const char *name; /* of the snapshot; NULL for the disk, the active tree */
+    bool active;      /* and it is measured */
+    uint64_t next;    /* where the next cluster would lie if nothing were fragmented */
     GHashTable *seen;
 };
+
+/* Tells what a cleared entry stood for. */
+static void walk_lost(const struct walk *walk, uint64_t guest, uint64_t size)
+{
+    bool disk = walk->name == NULL;
+    check_report(walk->run, "Lost %s%s: 0x" X64 " bytes at 0x" X64,
+                 disk ? "of the disk" : "of snapshot ", disk ? "" : walk->name, size, guest);
+}
 
 /* What a cleared L2 entry is. */
 static uint64_t walk_cleared(const struct walk *walk)
@@ -159,6 +168,9 @@ static int walk_table(struct walk *walk, uint64_t offset, uint64_t guest)
             be_put64(table + i * 8, entry);
             changed = true;
         }
+        if (entry != before && entry == walk_cleared(walk)) {
+            walk_lost(walk, guest + (i << q->cluster_bits), q->cluster_size);
+        }
     }
     if (result == 0 && changed) {
         result = node_write(q->file, offset, table, q->cluster_size, 0);
@@ -199,19 +211,22 @@ static int walk_l1_entry(struct walk *walk, uint64_t *entry, uint64_t guest, uin
     }
     if (check_broken(walk->run, "l2_offset=" X64 ": %s", offset, why)) {
         *entry = 0;
+        walk_lost(walk, guest, walk->run->q->cluster_size << walk->run->q->l2_bits);
     } else {
         walk->run->lost = true;
     }
     return 0;
 }
 
-/* Whether entries have changed is told by *ret_changed; the caller writes the table. */
-static int walk_tree(struct check_run *run, uint64_t *l1, uint32_t entries, bool active,
+/* All that an L1 table leads to, the disk's or that of the snapshot with a name. Whether entries
+ * have changed is told by *ret_changed; the caller writes the table. */
+static int walk_tree(struct check_run *run, uint64_t *l1, uint32_t entries, const char *name,
                      bool *ret_changed)
 {
     struct qcow2 *q = run->q;
     struct walk walk = { .run = run,
-                         .active = active && !run->silent,
+                         .name = name,
+                         .active = name == NULL && !run->silent,
                          .seen = g_hash_table_new(g_int64_hash, g_int64_equal) };
     g_autofree uint64_t *keys = g_new(uint64_t, MAX(entries, 1));
     int result = 0;
@@ -225,7 +240,7 @@ static int walk_tree(struct check_run *run, uint64_t *l1, uint32_t entries, bool
             walk_l1_entry(&walk, &l1[i], (uint64_t)i << (q->l2_bits + q->cluster_bits), &keys[i]);
         if (l1[i] != before) {
             *ret_changed = true;
-            if (active) {
+            if (name == NULL) {
                 qcow2_l1_mark(q, i);
             }
         }
@@ -250,7 +265,7 @@ static int walk_snapshot(struct check_run *run, const struct qcow2_snapshot *sna
     if (result < 0) {
         return result;
     }
-    result = walk_tree(run, l1, snapshot->l1_entries, false, &changed);
+    result = walk_tree(run, l1, snapshot->l1_entries, snapshot->name, &changed);
     if (result == 0 && changed) {
         result = qcow2_l1_store(run->q, snapshot->l1_offset, l1, snapshot->l1_entries);
     }
@@ -311,7 +326,7 @@ int check_walk(struct check_run *run)
     struct qcow2 *q = run->q;
     bool changed;
     walk_fixed(run);
-    int result = walk_tree(run, q->l1, q->l1_entries, true, &changed);
+    int result = walk_tree(run, q->l1, q->l1_entries, NULL, &changed);
     for (unsigned i = 0; i < q->snapshot_count && result == 0; i++) {
         if (walk_has_l1(run, &q->snapshots[i])) {
             result = walk_snapshot(run, &q->snapshots[i]);
