@@ -8,7 +8,7 @@
 #include "emu/state/store.h"
 
 /* A file holds no disks: those that are only in memory would be lost with the process. */
-static bool disks_outlive(const struct machine *machine, GError **error)
+bool machine_fits_file(const struct machine *machine, GError **error)
 {
     GHashTableIter iter;
     void *id, *block;
@@ -45,7 +45,7 @@ static void file_drop(void *opaque)
 bool machine_save_start(struct machine *machine, const char *path, machine_saved_fn *done,
                         void *opaque, GError **error)
 {
-    if (!machine_may_save(machine, error) || !disks_outlive(machine, error)) {
+    if (!machine_may_save(machine, error) || !machine_fits_file(machine, error)) {
         return false;
     }
     struct state_store *store = state_store_new(path, error);

@@ -37,6 +37,9 @@ bool machine_save_start(struct machine *machine, const char *path, machine_saved
 bool machine_snapshot_start(struct machine *machine, const char *name, machine_saved_fn *done,
                             void *opaque, GError **error);
 
+/* Whether a file can hold all that the machine has: not, if it has a disk in memory. */
+bool machine_fits_file(const struct machine *machine, GError **error);
+
 /* Gives up what was begun, soon: `done` is called all the same. Gives up waiting for the disks'
  * requests, too, before anything is saved or loaded. */
 void machine_save_cancel(struct machine *machine);

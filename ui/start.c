@@ -17,6 +17,7 @@
 #include "platform/process.h"
 #include "platform/terminal.h"
 #include "platform/thread.h"
+#include "ui/keep.h"
 #include "ui/sdl/window.h"
 #include "ui/sound.h"
 #include "ui/streams.h"
@@ -32,7 +33,8 @@ struct run {
     GPtrArray *sounds; /* of struct audio */
     struct machine *_Atomic machine;
     atomic_bool quit_asked; /* perhaps before there is a machine */
-    atomic_bool forget;     /* the end is no pause, whatever -resume says */
+    _Atomic enum session_close closed;
+    char *keep; /* where a machine is saved that is closed; NULL: nowhere */
     GPtrArray *monitors;    /* of struct monitor */
     bool has_pidfile;
     struct monitor_options options; /* of the monitors, and of the window's commands */
@@ -58,10 +60,10 @@ static void run_quit(void *opaque)
 }
 
 /* The window was closed. */
-static void run_quit_window(void *opaque, bool save)
+static void run_quit_window(void *opaque, enum session_close close)
 {
     struct run *run = opaque;
-    atomic_store(&run->forget, !save);
+    atomic_store(&run->closed, close);
     run_quit(run);
 }
 
@@ -142,18 +144,50 @@ static void run_add_monitors(struct run *run)
     }
 }
 
-/* Goes on from where the machine was saved. A file of -resume is used up by that: the disks change
- * from here on, and it would not fit them any more. */
+/* Where it is saved when it is closed: the user's file, or, for people, one among their data. */
+static void run_find_keep(struct run *run)
+{
+    const struct plan *plan = run->plan;
+    bool own = run->session && plan->guided && !plan->loadvm && !plan->config.twin;
+    if (plan->resume) {
+        run->keep = g_strdup(plan->resume);
+    } else if (own && machine_fits_file(run->machine, NULL)) {
+        run->keep = keep_path(plan);
+    }
+    if (run->session) {
+        session_set_keeps(run->session, run->keep != NULL);
+    }
+}
+
+/* Whether the user wants to go on from what is there; if not, it is set aside. */
+static bool run_wants(const struct run *run, bool *ret_wants, GError **error)
+{
+    g_autofree char *age = keep_age(run->keep), *aside = g_strconcat(run->keep, ".old", NULL);
+    g_autofree char *question =
+        g_strdup_printf("This machine was running when it was closed, and saved %s.", age);
+    enum session_answer answer = session_ask(run->session, run->ctx, question);
+    *ret_wants = answer == SESSION_YES;
+    return answer != SESSION_NO || host_file_rename(run->keep, aside, error);
+}
+
+/* Goes on from where the machine was saved. The file of one that was closed is used up by that: the
+ * disks change from here on, and it would not fit them any more. */
 static bool run_load(const struct run *run, GError **error)
 {
     const struct plan *plan = run->plan;
     enum host_file_type type;
+    bool wants = true;
     if (plan->loadvm && !machine_load_named(run->machine, plan->loadvm, error)) {
         return false;
     }
-    return !plan->resume || !host_file_type(plan->resume, &type, NULL) ||
-           (machine_load(run->machine, plan->resume, error) &&
-            host_file_remove(plan->resume, error));
+    if (!run->keep || !host_file_type(run->keep, &type, NULL)) {
+        return true;
+    }
+    if (!plan->resume && !run_wants(run, &wants, error)) {
+        return false;
+    }
+    return !wants || (machine_load(run->machine, run->keep, error) &&
+                      host_file_remove(run->keep, error));
 }
 
 /* What is typed while the machine is being loaded is for the one that it becomes. */
@@ -174,7 +208,9 @@ static void run_hold_input(const struct machine_config *config, bool hold)
 static void run_suspend(struct run *run)
 {
     g_autoptr(GError) error = NULL;
-    if (!machine_save(run->machine, run->plan->resume, &error)) {
+    g_autofree char *folder = g_path_get_dirname(run->keep);
+    bool there = run->plan->resume || host_folder_create(folder, &error);
+    if (!there || !machine_save(run->machine, run->keep, &error)) {
         fprintf(stderr, "tinamou: the machine could not be saved: %s\n", error->message);
         run->status = 1;
     }
@@ -202,7 +238,11 @@ static bool run_make(struct run *run, GError **error)
     }
     run_hold_input(config, true);
     run->machine = machine_new(config, run->ctx, error);
-    if (!run->machine || !run_load(run, error) || !pidfile_write(run, error)) {
+    if (!run->machine) {
+        return false;
+    }
+    run_find_keep(run);
+    if (!run_load(run, error) || !pidfile_write(run, error)) {
         return false;
     }
     run_hold_input(config, false);
@@ -242,6 +282,7 @@ static void run_end(struct run *run)
     streams_free(run->streams);
     g_clear_pointer(&run->sounds, g_ptr_array_unref);
     g_clear_pointer(&run->plan->config.clipboard, clipboard_free);
+    g_free(run->keep);
 }
 
 /* The whole life of the machine, on the thread that is its own from here on. */
@@ -259,7 +300,9 @@ static void run_whole(void *opaque)
             say_way_out(run->plan);
         }
         enum machine_end how = machine_run(run->machine, &run->status);
-        if (how == MACHINE_QUIT && run->plan->resume && !atomic_load(&run->forget)) {
+        enum session_close closed = atomic_load(&run->closed);
+        bool wanted = closed == CLOSE_UNSAID ? run->plan->resume != NULL : closed == CLOSE_SAVE;
+        if (how == MACHINE_QUIT && run->keep && wanted) {
             run_suspend(run);
         }
     } else if (run->session && !run->plan->config.twin) {
@@ -321,7 +364,6 @@ static bool run_windowed(struct run *run, GError **error)
     const struct window_options options = {
         .name = run->plan->name,
         .full_screen = run->plan->full_screen,
-        .resumes = run->plan->resume != NULL,
         .guided = run->plan->guided,
         .version = version_text(false),
         .can_start = verb_run_can,

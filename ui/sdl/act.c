@@ -70,11 +70,17 @@ static void act_load(struct window *window)
     sheet_add_button(&window->sheet, COMMAND_LOAD_NOW);
 }
 
-static void act_quit_as(struct window *window, bool save)
+static void act_quit_as(struct window *window, enum session_close close)
 {
     window->quit_asked = true;
     window_hide_sheet(window);
-    session_quit(window->session, save);
+    session_quit(window->session, close);
+}
+
+static void act_answer(struct window *window, bool yes)
+{
+    window_hide_sheet(window);
+    session_answer(window->session, yes);
 }
 
 /* Asks first, though nothing needs to be lost. */
@@ -85,8 +91,8 @@ static void act_close(struct window *window)
                       "the next time.",
                       "Turned off, it loses what it has not written to its disks.");
     sheet_add_button(&window->sheet, COMMAND_STAY);
-    sheet_add_button(&window->sheet, COMMAND_QUIT_NOW);
     sheet_add_button(&window->sheet, COMMAND_SAVE_QUIT);
+    sheet_add_button(&window->sheet, COMMAND_QUIT_NOW);
 }
 
 /* Asks first: what the guest has not written would be lost. */
@@ -94,10 +100,10 @@ static void act_quit(struct window *window)
 {
     bool asked = window->sheet.title && window->sheet.button[0] == COMMAND_STAY;
     if (asked || !window->attached) {
-        act_quit_as(window, true);
+        act_quit_as(window, CLOSE_UNSAID);
         return;
     }
-    if (window->options.resumes) {
+    if (session_keeps(window->session)) {
         act_close(window);
         return;
     }
@@ -281,8 +287,10 @@ void window_do(struct window *window, enum command command)
     case COMMAND_ABOUT: act_about(window); break;
     case COMMAND_DISMISS:
     case COMMAND_STAY: window_hide_sheet(window); break;
-    case COMMAND_QUIT_NOW: act_quit_as(window, false); break;
-    case COMMAND_SAVE_QUIT: act_quit_as(window, true); break;
+    case COMMAND_QUIT_NOW: act_quit_as(window, CLOSE_LOSE); break;
+    case COMMAND_SAVE_QUIT: act_quit_as(window, CLOSE_SAVE); break;
+    case COMMAND_GO_ON: act_answer(window, true); break;
+    case COMMAND_START_ANEW: act_answer(window, false); break;
     case COMMAND_COPY_DETAILS: act_copy_details(window); break;
     case COMMAND_START_FILE: window_start_dropped(window); break;
     }

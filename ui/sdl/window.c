@@ -317,6 +317,13 @@ bool window_take(struct window *window)
     window_exchange_clipboard(window, false);
     window->stale |= console_take_all(window) ? PART_CONTENT : 0;
     window->stale |= screen_take_all(window) ? PART_SHOW : 0;
+    g_autofree char *question = session_question(window->session);
+    if (question) {
+        window_show_sheet(window, false, "Go on from where you left?", question,
+                          "If you start anew, it is set aside.");
+        sheet_add_button(&window->sheet, COMMAND_GO_ON);
+        sheet_add_button(&window->sheet, COMMAND_START_ANEW);
+    }
     struct session_message message;
     while (session_message(window->session, &message)) {
         if (message.done) {

@@ -13,7 +13,6 @@ struct window_options {
     const char *name;    /* the machine's, NULL: none */
     const char *version; /* of this program, with its name */
     bool full_screen;
-    bool resumes; /* a machine that is closed can be saved, and goes on with the next start */
     bool guided; /* a person started this: failures are shown, not only returned */
     /* Whether a file can be started as a machine; false and `error`: why not. */
     bool (*can_start)(const char *path, GError **error);

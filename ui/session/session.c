@@ -45,8 +45,11 @@ struct session {
     struct session_status status;
     GQueue messages; /* of struct session_message, owned */
     unsigned orders; /* on their way */
-    bool let_go;
+    bool let_go, keeps;
     char *failure;
+    char *question;             /* NULL: taken */
+    struct aio_context *asking; /* who waits for the answer; NULL: nobody */
+    enum session_answer answer;
 };
 
 struct session *session_new(session_wake_fn *wake, session_quit_fn *quit, void *opaque)
@@ -79,6 +82,7 @@ void session_free(struct session *session)
     }
     g_queue_clear_full(&session->messages, message_free);
     g_free(session->failure);
+    g_free(session->question);
     host_mutex_finish(&session->lock);
     g_free(session);
 }
@@ -194,6 +198,67 @@ const char *session_failure(const struct session *session)
     return session->failure;
 }
 
+void session_set_keeps(struct session *session, bool keeps)
+{
+    host_mutex_lock(&session->lock);
+    session->keeps = keeps;
+    host_mutex_unlock(&session->lock);
+}
+
+bool session_keeps(struct session *session)
+{
+    host_mutex_lock(&session->lock);
+    bool keeps = session->keeps;
+    host_mutex_unlock(&session->lock);
+    return keeps;
+}
+
+static bool ask_waits(void *opaque)
+{
+    struct session *session = opaque;
+    host_mutex_lock(&session->lock);
+    bool waits = session->asking != NULL;
+    host_mutex_unlock(&session->lock);
+    return waits;
+}
+
+enum session_answer session_ask(struct session *session, struct aio_context *ctx,
+                                const char *question)
+{
+    host_mutex_lock(&session->lock);
+    session->question = g_strdup(question);
+    session->asking = ctx;
+    host_mutex_unlock(&session->lock);
+    session->wake(session->opaque);
+    aio_wait_while(ctx, ask_waits, session, "an answer in the window");
+    return session->answer;
+}
+
+char *session_question(struct session *session)
+{
+    host_mutex_lock(&session->lock);
+    char *question = g_steal_pointer(&session->question);
+    host_mutex_unlock(&session->lock);
+    return question;
+}
+
+/* The first answer counts. */
+static void session_decide(struct session *session, enum session_answer answer)
+{
+    host_mutex_lock(&session->lock);
+    struct aio_context *ctx = g_steal_pointer(&session->asking);
+    if (ctx) {
+        session->answer = answer;
+        aio_notify(ctx);
+    }
+    host_mutex_unlock(&session->lock);
+}
+
+void session_answer(struct session *session, bool yes)
+{
+    session_decide(session, yes ? SESSION_YES : SESSION_NO);
+}
+
 /* Commands that are still on their way, a window that still looks. */
 static bool detach_waits(void *opaque)
 {
@@ -307,9 +372,10 @@ bool session_command(struct session *session, const char *line, const char *done
     return there;
 }
 
-void session_quit(struct session *session, bool save)
+void session_quit(struct session *session, enum session_close close)
 {
-    session->quit(session->opaque, save);
+    session->quit(session->opaque, close);
+    session_decide(session, SESSION_CLOSED);
 }
 
 bool session_message(struct session *session, struct session_message *ret_message)

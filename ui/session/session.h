@@ -40,8 +40,11 @@ struct session_status {
 /* Called on any thread when something has changed; must be quick. */
 typedef void session_wake_fn(void *opaque);
 
-/* Ends the machine; `save`: saved, if it is one that can be. */
-typedef void session_quit_fn(void *opaque, bool save);
+/* What the user said of the machine's state when he closed the window. */
+enum session_close { CLOSE_UNSAID, CLOSE_SAVE, CLOSE_LOSE };
+
+/* Ends the machine. */
+typedef void session_quit_fn(void *opaque, enum session_close close);
 
 /* Makes one without a machine. `quit` is called on the window's side for session_quit. */
 struct session *session_new(session_wake_fn *wake, session_quit_fn *quit, void *opaque);
@@ -66,6 +69,26 @@ void session_fail(struct session *session, const char *why);
 
 /* Why there is no machine; NULL if there is nothing to say. Window's side, once it has ended. */
 const char *session_failure(const struct session *session);
+
+/* The machine can be saved when its window is closed, and go on with the next start. Machine's
+ * side, before session_attach. */
+void session_set_keeps(struct session *session, bool keeps);
+
+/* Whether it can. Window's side. */
+bool session_keeps(struct session *session);
+
+enum session_answer { SESSION_YES, SESSION_NO, SESSION_CLOSED };
+
+/* Has the user decide something before the machine runs; waits for that in the loop `ctx`.
+ * SESSION_CLOSED: the window is being closed. Machine's side, before session_attach. */
+enum session_answer session_ask(struct session *session, struct aio_context *ctx,
+                                const char *question);
+
+/* What is to be decided, once; NULL: nothing. Free with g_free. Window's side. */
+char *session_question(struct session *session);
+
+/* Decides it. Window's side. */
+void session_answer(struct session *session, bool yes);
 
 /* The machine exists and is about to run; `options` outlives session_detach. Machine's side. */
 void session_attach(struct session *session, const struct monitor_options *options,
@@ -96,7 +119,7 @@ struct session_message {
 bool session_command(struct session *session, const char *line, const char *done);
 
 /* Asks the machine to end, or not to start. Window's side. */
-void session_quit(struct session *session, bool save);
+void session_quit(struct session *session, enum session_close close);
 
 /* Has the window show a text as it shows an answer. Machine's side. */
 void session_say(struct session *session, const char *text);
