@@ -36,7 +36,7 @@ bool hart_init(struct hart *hart, const struct hart_class *class, const struct e
     hart->waiting = false;
     hart->thread = NULL;
     hart->parked = true;
-    hart->serving = hart->lent = hart->ended = false;
+    hart->serving = hart->ended = false;
     hart->calls = NULL;
     atomic_init(&hart->requests, HART_REQUEST_PAUSE);
     atomic_init(&hart->halted, false);
@@ -85,7 +85,7 @@ void hart_kick(struct hart *hart, unsigned requests)
 static void hart_sleep(struct hart *hart, unsigned mask)
 {
     atomic_store(&hart->sleeping, true);
-    while (hart->lent || (atomic_load(&hart->requests) & mask) == 0) {
+    while ((atomic_load(&hart->requests) & mask) == 0) {
         host_cond_wait(&hart->wake, &hart->lock);
     }
     atomic_store(&hart->sleeping, false);
@@ -170,28 +170,6 @@ static void hart_join_wait(struct hart *self, struct hart_join *join)
     host_mutex_unlock(&self->lock);
 }
 
-/* Runs the call here if the hart sleeps and has no other before it: the caller need not wait until
- * its thread gets a processor, and that need not wake. The lock is free meanwhile, so that others
- * can kick the hart. */
-static bool hart_borrow(struct hart *hart, hart_call_fn *fn, void *opaque)
-{
-    host_mutex_lock(&hart->lock);
-    bool asleep = atomic_load(&hart->sleeping) && !hart->lent && hart->calls == NULL;
-    if (asleep) {
-        hart->lent = true;
-        host_mutex_unlock(&hart->lock);
-        fn(hart, opaque);
-        host_mutex_lock(&hart->lock);
-        hart->lent = false;
-        if (atomic_load(&hart->requests) != 0) {
-            host_cond_broadcast(&hart->wake); /* it may have looked, and slept on because of us */
-        }
-        host_cond_broadcast(&hart->parked_changed);
-    }
-    host_mutex_unlock(&hart->lock);
-    return asleep;
-}
-
 void hart_call_all(struct hart *self, struct hart *const *targets, unsigned count,
                    hart_call_fn *fn, void *opaque)
 {
@@ -204,8 +182,7 @@ void hart_call_all(struct hart *self, struct hart *const *targets, unsigned coun
         if (targets[i] == self) {
             fn(self, opaque);
             atomic_fetch_sub(&join.pending, 1);
-        } else if (hart_borrow(targets[i], fn, opaque) ||
-                   !hart_queue_call(targets[i], &calls[i])) {
+        } else if (!hart_queue_call(targets[i], &calls[i])) {
             atomic_fetch_sub(&join.pending, 1);
         }
     }
@@ -220,8 +197,7 @@ static void hart_park(struct hart *hart)
         host_cond_broadcast(&hart->parked_changed);
     }
     atomic_store(&hart->sleeping, true);
-    while (hart->lent ||
-           (atomic_load(&hart->requests) & ~(unsigned)HART_REQUEST_IRQ) == HART_REQUEST_PAUSE) {
+    while ((atomic_load(&hart->requests) & ~(unsigned)HART_REQUEST_IRQ) == HART_REQUEST_PAUSE) {
         host_cond_wait(&hart->wake, &hart->lock);
     }
     atomic_store(&hart->sleeping, false);
@@ -298,7 +274,7 @@ void hart_pause(struct hart *hart)
 void hart_wait_parked(struct hart *hart)
 {
     host_mutex_lock(&hart->lock);
-    while (!hart->parked || hart->calls != NULL || hart->serving || hart->lent) {
+    while (!hart->parked || hart->calls != NULL || hart->serving) {
         host_cond_wait(&hart->parked_changed, &hart->lock);
     }
     host_mutex_unlock(&hart->lock);

@@ -76,7 +76,6 @@ struct hart {
     struct host_cond parked_changed;
     bool parked;             /* paused, or not started */
     bool serving;            /* a call is being run */
-    bool lent;               /* asleep, and another hart runs a call for it: it stays so */
     bool ended;              /* the thread serves no calls any more */
     struct hart_call *calls; /* queued by hart_call, FIFO */
     atomic_bool sleeping;    /* a kick must signal `wake`; set under the lock, read by anybody */
@@ -116,9 +115,7 @@ void hart_call(struct hart *hart, hart_call_fn *fn, void *opaque);
 
 /* Runs `fn` on each of `targets` at a safepoint and returns when all have done so (or have ended).
  * `self` is the calling hart, on its own thread: its own calls are served meanwhile, so two may do
- * this to each other. `self` may be a target too. All are started; the machine lock is not held.
- * For a target that sleeps `fn` runs on the caller's thread instead, while the target stays asleep:
- * it must not wait for other harts. */
+ * this to each other. `self` may be a target too. All are started; the machine lock is not held. */
 void hart_call_all(struct hart *self, struct hart *const *targets, unsigned count,
                    hart_call_fn *fn, void *opaque);
 

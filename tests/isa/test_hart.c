@@ -14,11 +14,8 @@ struct fake_hart {
     struct hart *targets[2];
     unsigned calls_left;
     atomic_uint served;
-    atomic_bool attached, called; /* a call is being run */
-    const char *_Atomic served_at; /* whose thread: the address of its `here` */
+    atomic_bool attached;
 };
-
-static _Thread_local char here;
 
 static bool fake_attach(struct hart *hart, GError **error)
 {
@@ -34,12 +31,8 @@ static void fake_detach(struct hart *hart)
 
 static void fake_count(struct hart *hart, void *opaque)
 {
-    struct fake_hart *fake = (struct fake_hart *)hart;
     (void)opaque;
-    g_assert_false(atomic_exchange(&fake->called, true));
-    atomic_store(&fake->served_at, &here);
-    atomic_store(&fake->called, false);
-    atomic_fetch_add(&fake->served, 1);
+    atomic_fetch_add(&((struct fake_hart *)hart)->served, 1);
 }
 
 static void fake_run(struct hart *hart)
@@ -47,7 +40,6 @@ static void fake_run(struct hart *hart)
     struct fake_hart *fake = (struct fake_hart *)hart;
     while (!hart_requested(hart)) {
         atomic_fetch_add(&fake->spins, 1);
-        g_assert_false(atomic_load(&fake->called));
         if (atomic_load(&fake->wants_wait)) {
             hart->waiting = true;
             return;
@@ -227,72 +219,6 @@ static void test_call_all(void)
     hart_finish(&fake[1].hart);
 }
 
-/* Starts two harts, both targets of the first; the second only waits. */
-static void fakes_start(struct fake_hart fake[2], unsigned calls)
-{
-    fake[0].targets[0] = &fake[0].hart;
-    fake[0].targets[1] = &fake[1].hart;
-    fake[0].calls_left = calls;
-    atomic_store(&fake[1].wants_wait, true);
-    fake_start(&fake[0], 0);
-    fake_start(&fake[1], 1);
-    hart_resume(&fake[1].hart);
-}
-
-static void fakes_end(struct fake_hart fake[2])
-{
-    hart_quit(&fake[0].hart);
-    hart_quit(&fake[1].hart);
-    hart_finish(&fake[0].hart);
-    hart_finish(&fake[1].hart);
-}
-
-/* What is called on a hart that sleeps waits for nobody's processor: its thread does not wake. */
-static void test_call_all_asleep(void)
-{
-    enum { CALLS = 100 };
-    struct fake_hart fake[2] = { 0 };
-    fakes_start(fake, CALLS);
-    wait_change(&fake[1].spins, 0);
-    while (!atomic_load(&fake[1].hart.sleeping)) {
-        g_usleep(100);
-    }
-    hart_resume(&fake[0].hart);
-    for (unsigned seen; (seen = atomic_load(&fake[0].served)) < CALLS;) {
-        wait_change(&fake[0].served, seen);
-    }
-    hart_pause(&fake[0].hart);
-    hart_wait_parked(&fake[0].hart);
-    g_assert_cmpuint(atomic_load(&fake[1].served), ==, CALLS);
-    g_assert_cmpuint(atomic_load(&fake[1].spins), ==, 1);
-    g_assert_true(atomic_load(&fake[1].served_at) == atomic_load(&fake[0].served_at));
-    fakes_end(fake);
-}
-
-/* A hart that wakes while another serves a call for it waits for that, and hears each kick. */
-static void test_call_all_waking(void)
-{
-    enum { CALLS = 20000 };
-    struct fake_hart fake[2] = { 0 };
-    fakes_start(fake, CALLS);
-    hart_resume(&fake[0].hart);
-    while (atomic_load(&fake[0].served) < CALLS) {
-        unsigned before = atomic_load(&fake[1].spins);
-        atomic_store(&fake[1].wakeup, true);
-        hart_kick(&fake[1].hart, HART_REQUEST_IRQ);
-        wait_change(&fake[1].spins, before);
-        atomic_store(&fake[1].wakeup, false);
-        hart_pause(&fake[1].hart);
-        hart_wait_parked(&fake[1].hart);
-        hart_resume(&fake[1].hart);
-    }
-    while (atomic_load(&fake[1].served) < CALLS) {
-        g_usleep(100);
-    }
-    g_assert_cmpuint(atomic_load(&fake[1].served), ==, CALLS);
-    fakes_end(fake);
-}
-
 /* A hart that ends while its neighbour calls it all the time lets the neighbour go on. */
 static void test_call_all_ended(void)
 {
@@ -320,8 +246,6 @@ int main(int argc, char **argv)
     g_test_add_func("/hart/halted", test_halted);
     g_test_add_func("/hart/calls_parked", test_calls_parked);
     g_test_add_func("/hart/call_all", test_call_all);
-    g_test_add_func("/hart/call_all_asleep", test_call_all_asleep);
-    g_test_add_func("/hart/call_all_waking", test_call_all_waking);
     g_test_add_func("/hart/call_all_ended", test_call_all_ended);
     return g_test_run();
 }
