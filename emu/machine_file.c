@@ -15,11 +15,13 @@ bool machine_fits_file(const struct machine *machine, GError **error)
     g_hash_table_iter_init(&iter, machine->blocks);
     while (g_hash_table_iter_next(&iter, &id, &block)) {
         const char *driver = node_driver(block_root(block))->name;
-        bool memory = strcmp(driver, "memory") == 0 || strcmp(driver, "overlay") == 0;
-        if (memory && !block_read_only(block)) {
+        bool passing = machine->twin != NULL || strcmp(driver, "memory") == 0 ||
+                       strcmp(driver, "overlay") == 0;
+        if (passing && !block_read_only(block)) {
             return state_fail(error, STATE_ERROR_REFUSED,
-                              "the disk '%s' keeps what is written to it in memory, and would be "
-                              "lost: use an image, without snapshot=on", (const char *)id);
+                              "the disk '%s' ends with this process, and what is written to it "
+                              "would be lost: use an image, without snapshot=on, and no twin",
+                              (const char *)id);
         }
     }
     return true;
