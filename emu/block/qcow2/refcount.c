@@ -106,11 +106,12 @@ int qcow2_refcount_add(struct qcow2 *q, uint64_t cluster, int64_t change)
     if (result < 0) {
         return result;
     }
-    if (change > 0 && count > qcow2_refcount_max(q) - (uint64_t)change) {
-        return FILE_ERROR_NO_SPACE;
-    }
-    if (change < 0 && count < (uint64_t)-change) {
+    uint64_t max = qcow2_refcount_max(q);
+    if (count > max || (change < 0 && count < (uint64_t)-change)) {
         return qcow2_corrupt(q);
+    }
+    if (change > 0 && count > max - (uint64_t)change) {
+        return FILE_ERROR_NO_SPACE;
     }
     return qcow2_refcount_set(q, cluster, count + (uint64_t)change);
 }
