@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
 #include "emu/block/nbd/tls_keys.h"
 #include "platform/socket.h"
 

@@ -5,6 +5,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
 #include "platform/error.h"
 #include "platform/file.h"
 
