@@ -26,7 +26,7 @@ struct kept {
 
 /* A change to the whole image of version 2, which has no mark for one that is on its way. */
 struct change {
-    uint64_t begun, done;
+    uint64_t first, done; /* the first moment that may show it, and the first that does not */
 };
 
 static struct {
@@ -51,9 +51,9 @@ static bool is_old(void)
     return strcmp(t.options.compat, "0.10") == 0;
 }
 
-static void change_whole(uint64_t begun)
+static void change_whole(uint64_t first)
 {
-    struct change change = { begun, disk_moment() };
+    struct change change = { first, disk_moment() };
     if (is_old()) {
         g_array_append_val(t.changes, change);
     }
@@ -65,7 +65,7 @@ static bool change_covers(uint64_t moment)
     bool covers = false;
     for (unsigned i = 0; i < t.changes->len; i++) {
         const struct change *change = &g_array_index(t.changes, struct change, i);
-        covers |= change->begun < moment && moment < change->done;
+        covers |= change->first <= moment && moment < change->done;
     }
     return covers;
 }
@@ -84,7 +84,7 @@ static void run_take(bool steps)
     kept->state = g_byte_array_new();
     (steps ? driver->snapshot_begin : driver->snapshot_create)(t.work.node, &snapshot, &error);
     g_assert_no_error(error);
-    change_whole(begun);
+    change_whole(begun + 1);
     kept->taken = steps ? UINT64_MAX : disk_moment();
     t.taking = steps;
     kept->deleted = UINT64_MAX;
@@ -155,7 +155,7 @@ static void run_drop(void)
     GError *error = NULL;
     node_driver(t.work.node)->snapshot_drop(t.work.node, &error);
     g_assert_no_error(error);
-    change_whole(begun);
+    change_whole(begun + 1);
     kept_forget();
 }
 
@@ -166,7 +166,7 @@ static void run_apply(const struct kept *kept)
     unsigned change = history_begin(t.work.history, 0, t.work.size, kept->data);
     node_driver(t.work.node)->snapshot_apply(t.work.node, kept->name, &error);
     g_assert_no_error(error);
-    change_whole(begun);
+    change_whole(begun + 1);
     history_ended(t.work.history, change, true);
     history_flushed(t.work.history, history_flush(t.work.history));
 }
@@ -177,7 +177,7 @@ static void run_delete(struct kept *kept)
     kept->deleted = disk_moment();
     node_driver(t.work.node)->snapshot_delete(t.work.node, kept->name, &error);
     g_assert_no_error(error);
-    change_whole(kept->deleted);
+    change_whole(kept->deleted + 1);
 }
 
 static void close_image(void)
@@ -187,7 +187,7 @@ static void close_image(void)
     g_assert_cmpint(node_close(t.work.node), ==, 0);
     history_flushed(t.work.history, flush);
     if (t.taking) { /* closing gives it up */
-        change_whole(begun);
+        change_whole(begun + 1);
         kept_forget();
     }
 }
@@ -529,7 +529,7 @@ static void co_crash(void *opaque)
         begin_life();
         if (broken) {
             repair("disk:image");
-            change_whole(0);
+            change_whole(0); /* a cut may come before its first write */
         }
         open_image();
         for (unsigned i = 0; i < ROUNDS; i++) {
