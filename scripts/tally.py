@@ -9,8 +9,8 @@ tally.py FILE sum                          prints what failed and was skipped, a
                                            none failed
 
 A test that failed is run once more, alone, when the others are done: a loaded host is no finding.
-Crashes and what sanitizers and assertions report are, however seldom: those are not tried again,
-nor are more failures than a few.
+Crashes, tests that hang, and what sanitizers and assertions report are, however seldom: those are
+not tried again, nor are more failures than a few.
 """
 import json
 import re
@@ -47,7 +47,8 @@ def is_finding(test):
     """Whether a failure is one that a second run does not excuse."""
     status = test.get("returncode", 0)
     crashed = status < 0 or status >= 128 or status in CRASHES_OF_WINDOWS
-    return (crashed and test["result"] != "TIMEOUT") or bool(FINDING.search(output_of(test)))
+    hung = test["result"] == "TIMEOUT"  # limits are many times what a test needs
+    return crashed or hung or bool(FINDING.search(output_of(test)))
 
 
 def meson_test(label, build, command, base):

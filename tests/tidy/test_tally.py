@@ -49,7 +49,7 @@ def check(what, actual, expected):
 
 def again_check(folder, file):
     """What fails only once is told, but passes; a finding, a second failure or many do not."""
-    seldom = ("seldom", "FAIL", 1, "not ok: slow"), ("late", "TIMEOUT", -9, "")
+    seldom = ("seldom", "FAIL", 1, "not ok: slow"), ("late", "FAIL", 1, "not ok: later")
     always = ("always", "FAIL", 1, "said by always")
     good = [(test[0], "OK", 0, "") for test in (*seldom, always)]
     file.write_text("")
@@ -64,7 +64,8 @@ def again_check(folder, file):
     findings = [("signal", "FAIL", -6, ""), ("windows", "FAIL", 5, ""),
                 ("shell", "FAIL", 139, ""), ("sanitizer", "FAIL", 1, "x.c:1: runtime error: shift"),
                 ("program", "FAIL", 1, "  tinamou has ended with status -11"),
-                ("assertion", "TIMEOUT", 1, "main: Assertion `x' failed.")]
+                ("assertion", "FAIL", 1, "main: Assertion `x' failed."),
+                ("hung", "TIMEOUT", -15, "")]
     for finding in findings:
         file.write_text("")
         fake_run(folder, file, [finding], 1, [(finding[0], "OK", 0, "")])
