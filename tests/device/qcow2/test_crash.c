@@ -306,7 +306,7 @@ static void verify_kept(const struct kept *kept)
     g_assert_true(memcmp(data, kept->data, t.work.size) == 0);
     g_autofree uint8_t *state = g_malloc(kept->state->len + 1);
     g_assert_cmpint(node_driver(node)->state_read(node, 0, state, kept->state->len), ==, 0);
-    g_assert_true(memcmp(state, kept->state->data, kept->state->len) == 0);
+    g_assert_cmpmem(state, kept->state->len, kept->state->data, kept->state->len);
     g_assert_cmpint(node_close(node), ==, 0);
 }
 
