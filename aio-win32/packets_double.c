@@ -94,8 +94,9 @@ static LONG NTAPI double_associate(HANDLE handle, HANDLE port, HANDLE target, vo
     packet->information = information;
     packet->waits = true;
     ReleaseSRWLockExclusive(&lock);
+    /* Not in the wait's own thread: there Wine 8 fails when a wait is ended as it is signalled. */
     done = RegisterWaitForSingleObject(&packet->wait, target, packet_signalled, packet, INFINITE,
-                                       WT_EXECUTEONLYONCE | WT_EXECUTEINWAITTHREAD);
+                                       WT_EXECUTEONLYONCE);
     assert(done);
     return 0;
 }
