@@ -309,7 +309,7 @@ static bool qcow2_open(struct block_node *node, const struct node_options *optio
     return good;
 }
 
-/* Leaves nothing to be written, for now. */
+/* Leaves nothing to be written until the next change. */
 static int open_settle(struct qcow2 *q)
 {
     int result = q->failed;
